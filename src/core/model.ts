@@ -1,0 +1,219 @@
+// The nouns of the chat, as the store keeps them and the screens show them. States are unions that carry only
+// their own fields. Nothing here knows how anything is sealed, stored or sent.
+import type { Profile } from '../protocol/content.ts';
+import type { RefusalCode } from '../protocol/errors.ts';
+import type { AddressState } from '../protocol/frames.ts';
+import type {
+	AccountId,
+	Address,
+	ConversationId,
+	DeviceId,
+	EnvelopeId,
+	MessageId,
+} from '../protocol/ids.ts';
+
+export type { AccountId, Address, ConversationId, DeviceId, EnvelopeId, MessageId, Profile };
+
+/** Sortable place of a message (SPEC CO-2) with its id as tie-break: `order` + `-` + message id. */
+export type Position = string;
+
+/** The person whose device this is. */
+export interface Me {
+	readonly account: AccountId;
+	readonly device: DeviceId;
+	readonly profile: Profile;
+	/** ms since 1970. */
+	readonly created: number;
+}
+
+export type Verification =
+	| { readonly kind: 'unverified' }
+	| { readonly kind: 'verified'; readonly at: number; readonly how: 'link' | 'compared' };
+
+export interface Person {
+	readonly account: AccountId;
+	readonly profile: Profile;
+	readonly verification: Verification;
+	/** Relay time (ms) of the last sign of life, where they let it be known. */
+	readonly lastSeen: number | undefined;
+}
+
+/** Where a conversation stands. */
+export type ConversationState =
+	/** Written to through an invite link, not yet taken by the relay. */
+	| { readonly kind: 'inviting' }
+	| { readonly kind: 'open' }
+	/** The link did not work; nothing that was written has left this device. */
+	| { readonly kind: 'refused'; readonly reason: AddressState }
+	| { readonly kind: 'blocked' };
+
+export type ConversationSubject =
+	{ readonly kind: 'person'; readonly person: Person } | { readonly kind: 'notes' };
+
+export interface Conversation {
+	readonly id: ConversationId;
+	readonly subject: ConversationSubject;
+	readonly state: ConversationState;
+	/** Newest message, for the list; undefined in an empty conversation. */
+	readonly last: MessageSummary | undefined;
+	readonly unread: number;
+	/** Position up to which this person has read. */
+	readonly readTo: Position;
+	/** Messages of ours here that failed for good and wait for a decision. */
+	readonly failed: number;
+	readonly pinned: boolean;
+	readonly muted: boolean;
+	readonly archived: boolean;
+	/** Text not yet sent, or empty. */
+	readonly draft: string;
+	/** When it began, ms. */
+	readonly created: number;
+}
+
+export interface MessageSummary {
+	readonly id: MessageId;
+	readonly position: Position;
+	readonly mine: boolean;
+	/** First 140 characters on one line. */
+	readonly text: string;
+	/** ms by the sender's clock, corrected to be plausible. */
+	readonly sent: number;
+	readonly delivery: Delivery;
+}
+
+/** Only ever rises (SPEC CO-5), except that a failed message may be queued again by its author. */
+export type Delivery =
+	| { readonly kind: 'queued' }
+	/** Safe at the relay, or with every device of the other side. */
+	| { readonly kind: 'sent' }
+	| { readonly kind: 'delivered' }
+	| { readonly kind: 'read' }
+	| { readonly kind: 'failed'; readonly reason: RefusalCode }
+	/** Written by somebody else. */
+	| { readonly kind: 'received' };
+
+export type MessageBody =
+	| { readonly kind: 'text'; readonly text: string; readonly replyTo: MessageId | undefined }
+	/** Could not be opened: who wrote it may be unknown; asked again by itself. */
+	| { readonly kind: 'unreadable'; readonly state: 'asked' | 'lost' }
+	/** Made by a newer version of Kith. */
+	| { readonly kind: 'newer' }
+	/** A line of the system in the log. */
+	| { readonly kind: 'event'; readonly event: 'joined' | 'safety-number-changed' };
+
+export interface Message {
+	readonly id: MessageId;
+	readonly conversation: ConversationId;
+	readonly position: Position;
+	readonly author: AccountId;
+	readonly mine: boolean;
+	readonly body: MessageBody;
+	/** Sender's clock, ms. */
+	readonly sent: number;
+	/** This device's clock when it came (ms); equal to `sent` for own messages. */
+	readonly received: number;
+	readonly delivery: Delivery;
+}
+
+/** One of this person's invite links. */
+export interface Invite {
+	readonly address: Address;
+	/** What stands after `/i#`. */
+	readonly fragment: string;
+	readonly kind: 'one-time' | 'reusable';
+	readonly created: number;
+	/** ms; undefined: until revoked. */
+	readonly expires: number | undefined;
+	/** `pending`: made on this device, not yet at the relay. */
+	readonly state: 'pending' | 'open' | 'used' | 'revoked' | 'expired';
+}
+
+/** What somebody sees who opened an invite link. */
+export type InvitePreview =
+	| {
+			readonly kind: 'open';
+			readonly account: AccountId;
+			readonly profile: Profile;
+			readonly welcome: string;
+			/** The conversation with this person that already exists. */
+			readonly existing: ConversationId | undefined;
+	  }
+	/** One's own link. */
+	| { readonly kind: 'own' }
+	| { readonly kind: 'closed'; readonly reason: Exclude<AddressState, 'open'> }
+	/** The relay does not answer. */
+	| { readonly kind: 'offline' }
+	/** Not a link that Kith made, or cut off. */
+	| { readonly kind: 'broken' };
+
+/** The one connection of this device, whichever tab or worker holds it. */
+export type Connection =
+	| { readonly kind: 'starting' }
+	| { readonly kind: 'connecting' }
+	/** Connected, waiting mail comes in. */
+	| { readonly kind: 'updating' }
+	| { readonly kind: 'online' }
+	/** `retryAt`: ms by this device's clock. */
+	| { readonly kind: 'offline'; readonly retryAt: number | undefined }
+	/** The relay refuses this device; trying again does not help. */
+	| { readonly kind: 'refused'; readonly reason: RefusalCode };
+
+export type Path = 'direct' | 'relay' | 'offline';
+
+/** What is true of a conversation right now and is never stored. */
+export interface Presence {
+	readonly path: Path;
+	readonly online: boolean;
+	readonly typing: boolean;
+}
+
+export interface LiveState {
+	readonly connection: Connection;
+	readonly presence: ReadonlyMap<ConversationId, Presence>;
+	/** Own clock minus the relay's, ms; undefined before the first connection. */
+	readonly clockSkew: number | undefined;
+	/** The relay's software and how long it keeps mail (ms), once known. */
+	readonly relay: { readonly software: string; readonly retention: number } | undefined;
+}
+
+export interface Settings {
+	/** Hide network addresses: everything goes through the relay. */
+	readonly neverDirect: boolean;
+	readonly readReceipts: boolean;
+	readonly showPresence: boolean;
+	readonly enterSends: boolean;
+	readonly theme: 'system' | 'light' | 'dark';
+	/** Text size in per cent of the browser's own. */
+	readonly textScale: number;
+	readonly lessMotion: boolean;
+	/** BCP 47 tag, or undefined for the browser's own. */
+	readonly locale: string | undefined;
+	readonly notificationPreview: 'full' | 'name' | 'none';
+}
+
+export const DEFAULT_SETTINGS: Settings = {
+	neverDirect: false,
+	readReceipts: true,
+	showPresence: true,
+	enterSends: true,
+	theme: 'system',
+	textScale: 100,
+	lessMotion: false,
+	locale: undefined,
+	notificationPreview: 'full',
+};
+
+/** How this browser keeps what is written. */
+export type StorageCondition =
+	| { readonly kind: 'kept'; readonly persistent: boolean }
+	/** No IndexedDB: everything is gone when the last tab closes. */
+	| { readonly kind: 'memory' }
+	/** Writing failed for want of room; reading still works. */
+	| { readonly kind: 'full' };
+
+/** Why a message is not taken at all. Sizes are in UTF-8 bytes. */
+export type SendRefusal =
+	| { readonly kind: 'empty' }
+	| { readonly kind: 'too-long'; readonly bytes: number; readonly limit: number }
+	| { readonly kind: 'storage-full' }
+	| { readonly kind: 'closed' };

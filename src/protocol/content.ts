@@ -1,0 +1,100 @@
+// What people say, as it stands inside an envelope's sealed body. The relay must not import this file.
+import * as v from 'valibot';
+import { frame, frameUnion, type FrameValue } from './codec.ts';
+import {
+	isAccountId,
+	isId,
+	type AccountId,
+	type Address,
+	type DeviceId,
+	type EnvelopeId,
+	type MessageId,
+} from './ids.ts';
+import {
+	MAX_CARD_BYTES,
+	MAX_EPHEMERAL_BYTES,
+	MAX_NAME_CHARACTERS,
+	MAX_PICTURE_BYTES,
+	MAX_RECEIPT_IDS,
+	MAX_TEXT_BYTES,
+} from './limits.ts';
+
+const id = <Kind extends string>() =>
+	v.custom<Kind>((value) => typeof value === 'string' && isId(value));
+const bytes = (max: number) => v.pipe(v.instance(Uint8Array), v.maxLength(max));
+const uint = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_CHARACTERS * 4));
+const message = id<MessageId>();
+
+/**
+ * Place of a message in its conversation (SPEC CO-2): a hybrid logical clock as 12 hex digits of milliseconds
+ * and 4 of counter. With the message id as tie-break it sorts the same on every device.
+ */
+const order = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
+
+/** A person's or business's name and picture, as they wish to be seen. */
+export const profileSchema = v.strictObject({
+	name,
+	/** WebP, JPEG or PNG; null for the monogram. */
+	picture: v.nullable(bytes(MAX_PICTURE_BYTES)),
+});
+export type Profile = v.InferOutput<typeof profileSchema>;
+
+/** Text in UTF-8 of at most 64 KiB (SPEC CO-4). `sent` is the sender's wall clock in ms: displayed, never sorted by. */
+const text = frame(1, 'text', {
+	message,
+	order,
+	/** Counts this device's messages in this channel from 1: a hole is a lost message (SPEC CO-6). */
+	count: uint,
+	sent: uint,
+	text: v.pipe(v.string(), v.maxBytes(MAX_TEXT_BYTES)),
+	replyTo: v.nullable(message),
+});
+/** Messages that reached this device, and messages that were on its screen. */
+const receipt = frame(2, 'receipt', {
+	delivered: v.pipe(v.array(message), v.maxLength(MAX_RECEIPT_IDS)),
+	read: v.pipe(v.array(message), v.maxLength(MAX_RECEIPT_IDS)),
+});
+/**
+ * How the sender wants to be seen, and how to found a new channel with them should this one break: an address
+ * for this contact alone, and a reusable key package.
+ */
+const profile = frame(3, 'profile', {
+	profile: profileSchema,
+	address: id<Address>(),
+	keyPackage: bytes(MAX_CARD_BYTES),
+});
+/** Asks the sender to seal again what could not be opened or never came (SPEC CO-7). */
+const repair = frame(4, 'repair', {
+	device: id<DeviceId>(),
+	envelopes: v.pipe(v.array(id<EnvelopeId>()), v.maxLength(MAX_RECEIPT_IDS)),
+	/** Counts (see `text`) that are missing. */
+	counts: v.pipe(v.array(uint), v.maxLength(MAX_RECEIPT_IDS)),
+});
+
+export const contents = frameUnion(text, receipt, profile, repair);
+export type Content = FrameValue<(typeof contents.shapes)[number]>;
+export type TextContent = Extract<Content, { type: 'text' }>;
+
+// ---- whispers: sealed, signed, never stored ----
+const typing = frame(1, 'typing', { on: v.boolean() });
+/** Where its sender is. `reply` asks the others to say the same of themselves. */
+const presence = frame(2, 'presence', { online: v.boolean(), reply: v.boolean() });
+/** WebRTC signalling for one device of the channel (SPEC PE-1). */
+const signal = frame(3, 'signal', {
+	to: id<DeviceId>(),
+	payload: v.pipe(v.string(), v.maxLength(MAX_EPHEMERAL_BYTES)),
+});
+export const whispers = frameUnion(typing, presence, signal);
+export type Whisper = FrameValue<(typeof whispers.shapes)[number]>;
+
+/** What an invite link shows, sealed with the link's secret (SPEC AD-5). */
+const card = frame(1, 'card', {
+	account: v.custom<AccountId>((value) => typeof value === 'string' && isAccountId(value)),
+	profile: profileSchema,
+	/** A line of welcome in the inviter's words, or empty. */
+	welcome: v.pipe(v.string(), v.maxLength(1024)),
+	keyPackage: bytes(MAX_CARD_BYTES),
+});
+export const cards = frameUnion(card);
+export type Card = FrameValue<typeof card>;
