@@ -1,0 +1,219 @@
+// Opening what came over the wire. Nothing here trusts a byte before ts-mls verified it, except to refuse early.
+import type { CiphersuiteImpl, ClientState, Proposal, RatchetTree } from 'ts-mls';
+import type { MlsPrivateMessage, MlsPublicMessage, ProposalWithSender } from 'ts-mls';
+import { decryptSenderData } from 'ts-mls/privateMessage.js';
+import { processMessage } from 'ts-mls/processMessages.js';
+import { emptyPskIndex } from 'ts-mls/pskIndex.js';
+import type { GroupFailure, GroupMember, GroupState, Opened } from '../ports.ts';
+import { equalBytes } from './bytes.ts';
+import {
+	GROUP_DATA,
+	decodeMessage,
+	failureOf,
+	holdNew,
+	holdSameTree,
+	memberAt,
+	mlsOf,
+} from './mls-group.ts';
+
+/** Opens a message or a commit of `state`'s group. Never throws on foreign bytes. */
+export async function openMessage(
+	state: GroupState,
+	bytes: Uint8Array,
+	suite: CiphersuiteImpl,
+): Promise<Opened> {
+	const message = decodeMessage(bytes);
+	try {
+		if (message?.wireformat === 'mls_private_message') {
+			return await openPrivate(state, message, suite);
+		}
+		if (message?.wireformat === 'mls_public_message') {
+			return await openExternalCommit(state, message, suite);
+		}
+	} catch (error) {
+		return unreadable(failureOf(error));
+	}
+	return unreadable('malformed');
+}
+
+function unreadable(reason: GroupFailure): Opened {
+	return { kind: 'unreadable', reason };
+}
+
+/** What the unauthenticated header already decides; undefined if the message is for the current or a kept epoch. */
+function judgeHeader(
+	mls: ClientState,
+	header: { groupId: Uint8Array; epoch: bigint },
+): Opened | undefined {
+	if (!equalBytes(header.groupId, mls.groupContext.groupId)) return unreadable('not-for-us');
+	if (header.epoch > BigInt(Number.MAX_SAFE_INTEGER)) return unreadable('malformed');
+	const epoch = Number(header.epoch);
+	if (header.epoch > mls.groupContext.epoch) return { kind: 'future', epoch };
+	if (header.epoch < mls.groupContext.epoch && !mls.historicalReceiverData.has(header.epoch)) {
+		return { kind: 'spent', epoch };
+	}
+	return undefined;
+}
+
+async function openPrivate(
+	state: GroupState,
+	message: MlsPrivateMessage,
+	suite: CiphersuiteImpl,
+): Promise<Opened> {
+	const mls = mlsOf(state);
+	const { privateMessage } = message;
+	const judged = judgeHeader(mls, privateMessage);
+	if (judged) return judged;
+	if (privateMessage.contentType === 'proposal') return unreadable('malformed');
+	const epoch = mls.historicalReceiverData.get(privateMessage.epoch) ?? {
+		senderDataSecret: mls.keySchedule.senderDataSecret,
+		secretTree: mls.secretTree,
+		ratchetTree: mls.ratchetTree,
+	};
+	const spent: Opened = { kind: 'spent', epoch: Number(privateMessage.epoch) };
+	const isCommit = privateMessage.contentType === 'commit';
+	if (isCommit && privateMessage.epoch < mls.groupContext.epoch) return spent;
+
+	const sent = await decryptSenderData(privateMessage, epoch.senderDataSecret, suite);
+	if (!sent) return unreadable('malformed');
+	if (sent.leafIndex === mls.privatePath.leafIndex) return { kind: 'own' };
+	const sender = memberAt(epoch.ratchetTree, sent.leafIndex);
+	const ratchets = epoch.secretTree[sent.leafIndex * 2];
+	if (!sender || !ratchets) return unreadable('forged');
+	const ratchet = isCommit ? ratchets.handshake : ratchets.application;
+	const used = sent.generation < ratchet.generation;
+	if (used && ratchet.unusedGenerations[sent.generation] === undefined) return spent;
+
+	if (isCommit) return processCommit(state, message, suite);
+	const result = await processMessage(message, mls, emptyPskIndex, () => 'reject', suite);
+	if (result.kind !== 'applicationMessage') return unreadable('malformed');
+	const late = privateMessage.epoch < mls.groupContext.epoch;
+	return {
+		kind: 'message',
+		state: late ? holdNew(result.newState) : holdSameTree(result.newState, state),
+		sender,
+		plaintext: result.message,
+		authenticated: privateMessage.authenticatedData,
+	};
+}
+
+/** RFC 9420 12.4.3.2, narrowed to resync: the new leaf must bear the signature key of the one it removes. */
+async function openExternalCommit(
+	state: GroupState,
+	message: MlsPublicMessage,
+	suite: CiphersuiteImpl,
+): Promise<Opened> {
+	const mls = mlsOf(state);
+	const { content } = message.publicMessage;
+	const judged = judgeHeader(mls, content);
+	if (judged) return judged;
+	if (content.contentType !== 'commit' || content.sender.senderType !== 'new_member_commit') {
+		return unreadable('malformed');
+	}
+	if (content.epoch < mls.groupContext.epoch)
+		return { kind: 'spent', epoch: Number(content.epoch) };
+	const removed = content.commit.proposals
+		.map((carried) => (carried.proposalOrRefType === 'proposal' ? carried.proposal : undefined))
+		.find((proposal) => proposal?.proposalType === 'remove');
+	if (removed?.proposalType !== 'remove' || !content.commit.path) return unreadable('forged');
+	const replaced = mls.ratchetTree[removed.remove.removed * 2];
+	const { signaturePublicKey } = content.commit.path.leafNode;
+	const same =
+		replaced?.nodeType === 'leaf' &&
+		equalBytes(replaced.leaf.signaturePublicKey, signaturePublicKey);
+	if (!same) return unreadable('forged');
+	// Our own leaf replaced by our own key: another copy of this device's keys exists, or we come from a backup.
+	// Either way this state is over, and the engine must resync or retire.
+	return processCommit(state, message, suite);
+}
+
+async function processCommit(
+	state: GroupState,
+	message: MlsPrivateMessage | MlsPublicMessage,
+	suite: CiphersuiteImpl,
+): Promise<Opened> {
+	const before = mlsOf(state);
+	let proposals: readonly ProposalWithSender[] = [];
+	let committer: number | undefined;
+	const result = await processMessage(
+		message,
+		before,
+		emptyPskIndex,
+		(incoming) => {
+			if (incoming.kind !== 'commit') return 'reject';
+			proposals = incoming.proposals;
+			committer = incoming.senderLeafIndex;
+			return proposals.every(({ proposal }) => isAllowed(proposal)) ? 'accept' : 'reject';
+		},
+		suite,
+	);
+	if (result.kind !== 'newState' || result.actionTaken !== 'accept') return unreadable('malformed');
+	const removedSelf = result.newState.groupActiveState.kind === 'removedFromGroup';
+	// ts-mls leaves a removed member with the new tree under the old epoch: messages of that epoch that are still
+	// under way could then no longer be attributed to their senders.
+	const after = removedSelf
+		? { ...result.newState, ratchetTree: before.ratchetTree }
+		: result.newState;
+	const external = message.wireformat === 'mls_public_message';
+	return {
+		kind: 'commit',
+		state: holdNew(after),
+		by:
+			committer === undefined
+				? resyncedMember(message, after.ratchetTree)
+				: memberAt(before.ratchetTree, committer),
+		added: external || removedSelf ? [] : addedMembers(proposals, after.ratchetTree),
+		removed: external ? [] : removedMembers(proposals, before.ratchetTree),
+		removedSelf,
+	};
+}
+
+/** Also the extension list is ours alone: nobody may smuggle in external senders or required capabilities. */
+function isAllowed(proposal: Proposal): boolean {
+	switch (proposal.proposalType) {
+		case 'add':
+		case 'remove':
+		case 'external_init':
+			return true;
+		case 'group_context_extensions': {
+			const { extensions } = proposal.groupContextExtensions;
+			return extensions.length === 1 && extensions[0]?.extensionType === GROUP_DATA;
+		}
+		default:
+			return false;
+	}
+}
+
+function removedMembers(
+	proposals: readonly ProposalWithSender[],
+	tree: RatchetTree,
+): GroupMember[] {
+	return proposals.flatMap(({ proposal }) => {
+		if (proposal.proposalType !== 'remove') return [];
+		return memberAt(tree, proposal.remove.removed) ?? [];
+	});
+}
+
+function addedMembers(proposals: readonly ProposalWithSender[], tree: RatchetTree): GroupMember[] {
+	return proposals.flatMap(({ proposal }) => {
+		if (proposal.proposalType !== 'add') return [];
+		return memberWithKey(tree, proposal.add.keyPackage.leafNode.signaturePublicKey) ?? [];
+	});
+}
+
+function resyncedMember(
+	message: MlsPrivateMessage | MlsPublicMessage,
+	tree: RatchetTree,
+): GroupMember | undefined {
+	if (message.wireformat !== 'mls_public_message') return undefined;
+	const { content } = message.publicMessage;
+	const key = content.contentType === 'commit' && content.commit.path?.leafNode.signaturePublicKey;
+	return key ? memberWithKey(tree, key) : undefined;
+}
+
+function memberWithKey(tree: RatchetTree, signatureKey: Uint8Array): GroupMember | undefined {
+	const index = tree.findIndex(
+		(node) => node?.nodeType === 'leaf' && equalBytes(node.leaf.signaturePublicKey, signatureKey),
+	);
+	return index < 0 ? undefined : memberAt(tree, index / 2);
+}
