@@ -1,0 +1,19 @@
+// The SmallCrypto port: everything sealed or signed outside MLS.
+import type { SmallCrypto } from '../ports.ts';
+import { deviceIdOf } from './certificate.ts';
+import { openWhisper, sealWhisper } from './ephemeral.ts';
+import { deriveInviteKeys } from './invite.ts';
+import { compareScanned, safetyNumber } from './safety-number.ts';
+import { verifySignature } from './signing.ts';
+
+export const smallCrypto: SmallCrypto = {
+	inviteKeys: deriveInviteKeys,
+	sealWhisper,
+	openWhisper,
+	async verify(purpose, { device, key, bytes }, signature) {
+		if ((await deviceIdOf(key)) !== device) return false;
+		return verifySignature({ publicKey: key, purpose, bytes, signature });
+	},
+	safetyNumber,
+	compareSafetyNumber: (mine, theirs, scanned) => compareScanned(scanned, mine, theirs),
+};
