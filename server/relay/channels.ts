@@ -1,0 +1,231 @@
+// Channels: who is in them, and one commit per epoch, first come first served (SPEC CH). A channel's operations
+// run one after the other; those that only read run at once when the channel is in memory.
+import { MAX_EPOCHS_BEHIND } from '../../src/protocol/limits.ts';
+import type { UpFrame } from '../../src/protocol/frames.ts';
+import type { ChannelId, DeviceId } from '../../src/protocol/ids.ts';
+import { Answers } from './answers.ts';
+import { planCommit } from './commits.ts';
+import type { Mailboxes } from './mailboxes.ts';
+import type { ChannelRecord, Message, RelayConfig, RelayPorts } from './ports.ts';
+import { refusal, type Reply } from './replies.ts';
+
+type Commit = Extract<UpFrame, { type: 'commit' }>;
+type Submit = Extract<UpFrame, { type: 'submit' }>;
+
+/** Operations that may wait for one channel; more is a flood. */
+const MAX_WAITING = 1024;
+/** How often a commit that lost a race over an address is planned anew. */
+const ATTEMPTS = 8;
+
+interface Task {
+	run(record: ChannelRecord | undefined): void | Promise<void>;
+	busy(): void;
+	/** False for what can run beside others on the record in memory. */
+	readonly changes: boolean;
+}
+
+export class Channels {
+	readonly counts = { commits: 0, conflicts: 0 };
+	readonly #ports: RelayPorts;
+	readonly #mailboxes: Mailboxes;
+	readonly #answers: Answers;
+	readonly #wake: (mailbox: DeviceId) => void;
+	readonly #maxCached: number;
+	readonly #records = new Map<ChannelId, ChannelRecord>();
+	readonly #lanes = new Map<ChannelId, Task[]>();
+
+	constructor(
+		ports: RelayPorts,
+		{ limits }: RelayConfig,
+		{ mailboxes, wake }: { mailboxes: Mailboxes; wake: (mailbox: DeviceId) => void },
+	) {
+		this.#ports = ports;
+		this.#mailboxes = mailboxes;
+		this.#wake = wake;
+		this.#answers = new Answers(limits.rememberedAnswers);
+		this.#maxCached = limits.cachedChannels;
+	}
+
+	get cached(): number {
+		return this.#records.size;
+	}
+
+	/** One message to every other device of the channel (SPEC CH-5). */
+	submit(sender: DeviceId, frame: Submit, reply: Reply): void {
+		const { channel, epoch, envelope, body } = frame;
+		this.#enter(channel, {
+			changes: false,
+			busy: () => reply(refusal.busy()),
+			run: (record) => {
+				if (!record) return reply(refusal.of('channel-unknown'));
+				if (!isMember(record, sender)) return reply(refusal.of('not-a-member'));
+				const answer = (outcome: 'accepted' | 'busy' | 'mailbox-full') =>
+					reply(outcome === 'accepted' ? undefined : refusal.later(outcome));
+				// What was accepted stays accepted, even if the channel has moved on meanwhile.
+				if (this.#answers.join(sender, envelope, answer)) return;
+				if (epoch > record.epoch) return reply(refusal.epoch('epoch-conflict', record.epoch));
+				if (epoch < record.epoch - MAX_EPOCHS_BEHIND)
+					return reply(refusal.epoch('epoch-too-old', record.epoch));
+				this.#answers.begin(sender, envelope, answer);
+				const at = this.#ports.clock.now();
+				const message: Message = { kind: 'message', sender, envelope, channel, epoch, at, body };
+				const targets = mailboxesOf(record).filter((mailbox) => mailbox !== sender);
+				this.#mailboxes.post(message, targets, (outcome) =>
+					this.#answers.settle(sender, envelope, outcome),
+				);
+			},
+		});
+	}
+
+	/** Compare-and-swap of the epoch, atomic with all that it queues (SPEC CH-1, CH-3, CH-4). */
+	commit(sender: DeviceId, frame: Commit, reply: Reply): void {
+		this.#enter(frame.channel, {
+			changes: true,
+			busy: () => reply(refusal.busy()),
+			run: async (record) => reply(await this.#commit(sender, frame, record)),
+		});
+	}
+
+	/** The device's leaves become nobody's (SPEC CH-7). */
+	leave(sender: DeviceId, channel: ChannelId, reply: Reply): void {
+		this.#enter(channel, {
+			changes: true,
+			busy: () => reply(refusal.busy()),
+			run: async (record) => reply(await this.#leave(sender, record)),
+		});
+	}
+
+	/** Calls `reach` with the other devices of the channel, if the sender is in it (SPEC WH-1). */
+	whisper(sender: DeviceId, channel: ChannelId, reach: (mailbox: DeviceId) => void): void {
+		this.#enter(channel, {
+			changes: false,
+			busy: () => undefined,
+			run: (record) => {
+				if (!record || !isMember(record, sender)) return;
+				for (const mailbox of mailboxesOf(record)) if (mailbox !== sender) reach(mailbox);
+			},
+		});
+	}
+
+	async #commit(sender: DeviceId, frame: Commit, known: ChannelRecord | undefined) {
+		let record = known;
+		for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+			const found = await this.#ports.store.readAddresses(frame.add.map(({ address }) => address));
+			if (!found.ok) return refusal.busy();
+			const now = this.#ports.clock.now();
+			const plan = planCommit({ sender, frame, record, addresses: found.value, now });
+			if (plan.is === 'refused') return this.#lost(plan.refusal);
+			if (plan.is === 'known') return undefined;
+			const numbers = this.#mailboxes.numbers(plan.targetCount);
+			if (!numbers) return refusal.busy();
+			const change = plan.change(numbers);
+			const changing = this.#ports.store.changeChannel(change);
+			const targets = change.postings.flatMap(({ targets }) => targets.map((t) => t.mailbox));
+			for (const mailbox of targets) this.#mailboxes.stored(mailbox);
+			const result = await changing;
+			if (!result.ok) return refusal.busy();
+			if (result.value.is === 'full') return refusal.later('mailbox-full');
+			if (result.value.is === 'changed') {
+				this.counts.commits++;
+				this.#replace(frame.channel, change.next ?? undefined);
+				this.#afterCommit(targets, new Set(result.value.full), change.postings[0]?.message);
+				return undefined;
+			}
+			// Somebody else changed the channel or used an address up: look again.
+			const read = await this.#ports.store.readChannel(frame.channel);
+			if (!read.ok) return refusal.busy();
+			record = read.value;
+			this.#replace(frame.channel, record);
+		}
+		return refusal.busy();
+	}
+
+	#lost(lost: ReturnType<typeof refusal.of>) {
+		if (lost.code === 'epoch-conflict') this.counts.conflicts++;
+		return lost;
+	}
+
+	#afterCommit(targets: DeviceId[], full: Set<DeviceId>, message: Message | undefined): void {
+		for (const mailbox of targets)
+			if (!full.has(mailbox) && !this.#mailboxes.find(mailbox)) this.#wake(mailbox);
+		if (full.size > 0 && message) this.#mailboxes.tellDropped(message);
+	}
+
+	async #leave(sender: DeviceId, record: ChannelRecord | undefined) {
+		if (!record) return refusal.of('channel-unknown');
+		if (!isMember(record, sender)) return refusal.of('not-a-member');
+		const { channel, revision } = record;
+		const members = record.members.filter(({ mailbox }) => mailbox !== sender);
+		const next = members.length === 0 ? null : { ...record, members, revision: revision + 1 };
+		const change = { channel, revision, next, addresses: [], postings: [] };
+		const result = await this.#ports.store.changeChannel(change);
+		if (!result.ok) return refusal.busy();
+		if (result.value.is !== 'changed') {
+			this.#records.delete(channel);
+			return refusal.busy();
+		}
+		this.#replace(channel, next ?? undefined);
+		return undefined;
+	}
+
+	#enter(channel: ChannelId, task: Task): void {
+		const lane = this.#lanes.get(channel);
+		if (lane) {
+			if (lane.length < MAX_WAITING) lane.push(task);
+			else task.busy();
+			return;
+		}
+		const record = this.#recall(channel);
+		if (record && !task.changes) {
+			void task.run(record);
+			return;
+		}
+		this.#lanes.set(channel, [task]);
+		void this.#work(channel);
+	}
+
+	async #work(channel: ChannelId): Promise<void> {
+		const lane = this.#lanes.get(channel) ?? [];
+		for (let task = lane.shift(); task; task = lane.shift()) {
+			const record = await this.#load(channel);
+			if (record.ok) await task.run(record.value);
+			else task.busy();
+		}
+		this.#lanes.delete(channel);
+	}
+
+	async #load(channel: ChannelId) {
+		const known = this.#recall(channel);
+		if (known) return { ok: true, value: known } as const;
+		const read = await this.#ports.store.readChannel(channel);
+		if (read.ok) this.#replace(channel, read.value);
+		return read;
+	}
+
+	#recall(channel: ChannelId): ChannelRecord | undefined {
+		const record = this.#records.get(channel);
+		if (!record) return undefined;
+		this.#records.delete(channel);
+		this.#records.set(channel, record);
+		return record;
+	}
+
+	#replace(channel: ChannelId, record: ChannelRecord | undefined): void {
+		this.#records.delete(channel);
+		if (!record) return;
+		this.#records.set(channel, record);
+		if (this.#records.size <= this.#maxCached) return;
+		for (const oldest of this.#records.keys()) {
+			this.#records.delete(oldest);
+			return;
+		}
+	}
+}
+
+function isMember(record: ChannelRecord, device: DeviceId): boolean {
+	return record.members.some(({ mailbox }) => mailbox === device);
+}
+
+function mailboxesOf(record: ChannelRecord): DeviceId[] {
+	return [...new Set(record.members.map(({ mailbox }) => mailbox))];
+}
