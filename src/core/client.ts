@@ -118,6 +118,14 @@ export interface Client {
 	): Promise<'same' | 'different' | 'not-a-code'>;
 	markVerified(account: AccountId, verified: boolean): Promise<void>;
 
+	/**
+	 * Lets this device be woken where the browser permits it already (it never prompts), renewing what is stale.
+	 * Resolves with the first problem that is left, or undefined when notifications work.
+	 */
+	enableNotifications(): Promise<NotificationProblem | undefined>;
+	/** Sends a wake the whole way: relay, push service, this device. Resolves as above. */
+	testNotification(): Promise<NotificationProblem | undefined>;
+
 	settings(): Promise<Settings>;
 	changeSettings(change: Partial<Settings>): Promise<void>;
 

@@ -12,6 +12,14 @@ import type {
 	MessageId,
 } from '../protocol/ids.ts';
 
+export {
+	CLOCK_SKEW_NOTICE,
+	INLINE_TEXT_CHARACTERS,
+	MAX_NAME_CHARACTERS,
+	MAX_PICTURE_BYTES,
+} from '../protocol/limits.ts';
+export type { RefusalCode } from '../protocol/errors.ts';
+export type { AddressState } from '../protocol/frames.ts';
 export type { AccountId, Address, ConversationId, DeviceId, EnvelopeId, MessageId, Profile };
 
 /** Sortable place of a message (SPEC CO-2) with its id as tie-break: `order` + `-` + message id. */
