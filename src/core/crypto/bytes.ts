@@ -19,6 +19,11 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array<ArrayBu
 	return whole;
 }
 
+/** A copy in memory of its own. Not `slice`: in Node that is a view for a Buffer, and a CBOR encoder may give one. */
+export function copyBytes(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
+	return new Uint8Array(bytes);
+}
+
 /** Not constant-time: for public values only (keys, hashes, ids). */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 	return a.length === b.length && a.every((byte, at) => byte === b[at]);
@@ -28,7 +33,7 @@ export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
 export function toBufferSource(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 	return bytes.buffer instanceof ArrayBuffer
 		? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-		: bytes.slice();
+		: copyBytes(bytes);
 }
 
 export async function sha256(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {

@@ -17,7 +17,7 @@ import { decodeKeySchedule, encodeKeySchedule } from 'ts-mls/keySchedule.js';
 import { decodePrivateKeyPath, privateKeyPathEncoder } from 'ts-mls/privateKeyPath.js';
 import { decodeNode, encodeNode } from 'ts-mls/ratchetTree.js';
 import { parseCbor, writeCbor } from '../../protocol/codec.ts';
-import { concatBytes } from './bytes.ts';
+import { concatBytes, copyBytes } from './bytes.ts';
 import { SIGNING_HANDLE } from './mls-suite.ts';
 
 const VERSION = 2;
@@ -59,7 +59,7 @@ export function freezeTree(treeId: string, state: ClientState): Uint8Array {
 		placesOf(epoch.ratchetTree),
 		packRatchets(epoch.secretTree, epoch.ratchetTree, EARLIER_KINDS),
 	]);
-	return writeCbor([
+	const frozen = writeCbor([
 		VERSION,
 		treeId,
 		state.groupActiveState.kind === 'removedFromGroup',
@@ -71,11 +71,13 @@ export function freezeTree(treeId: string, state: ClientState): Uint8Array {
 		tree,
 		earlier,
 	]);
+	return copyBytes(frozen);
 }
 
 /** The part of a state that every message changes. */
 export function freezeRatchet(treeId: string, state: ClientState): Uint8Array {
-	return writeCbor([treeId, packRatchets(state.secretTree, state.ratchetTree, CURRENT_KINDS)]);
+	const ratchets = packRatchets(state.secretTree, state.ratchetTree, CURRENT_KINDS);
+	return copyBytes(writeCbor([treeId, ratchets]));
 }
 
 /** Inverse of the two above. Throws on anything that they did not write, or wrote for different trees. */
@@ -195,7 +197,7 @@ function unpackRatchets(
 }
 
 function secretAt(packed: Uint8Array, n: number): Uint8Array {
-	return packed.slice(n * SECRET_BYTES, (n + 1) * SECRET_BYTES);
+	return copyBytes(packed.subarray(n * SECRET_BYTES, (n + 1) * SECRET_BYTES));
 }
 
 /** Node indices of the leaves that are not blank. */

@@ -1,17 +1,11 @@
 // A ts-mls state as the engine's GroupState, and what both sides of the port say about members and failures.
 import type { ClientState, MLSMessage, RatchetTree } from 'ts-mls';
 import { decodeMlsMessage } from 'ts-mls/message.js';
-import {
-	CodecError,
-	CryptoError,
-	CryptoVerificationError,
-	MlsError,
-	ValidationError,
-} from 'ts-mls/mlsError.js';
+import { CryptoError, CryptoVerificationError, ValidationError } from 'ts-mls/mlsError.js';
 import type { ChannelId } from '../../protocol/ids.ts';
 import { idFrom, toBase64Url } from '../../protocol/ids.ts';
 import type { GroupFailure, GroupMember, GroupState } from '../ports.ts';
-import { ID_BYTES } from './bytes.ts';
+import { ID_BYTES, copyBytes } from './bytes.ts';
 import { readCredential } from './credential.ts';
 import { freezeTree } from './mls-frozen.ts';
 
@@ -93,7 +87,7 @@ export function membersOf(tree: RatchetTree): GroupMember[] {
 export function decodeMessage(bytes: Uint8Array): MLSMessage | undefined {
 	try {
 		// The library keeps views of what it decoded inside its states: they must not alias the caller's buffer.
-		const decoded = decodeMlsMessage(bytes.slice(), 0);
+		const decoded = decodeMlsMessage(copyBytes(bytes), 0);
 		return decoded?.[1] === bytes.length ? decoded[0] : undefined;
 	} catch {
 		return undefined; // a codec error, or an index beyond the end: all the same to us
@@ -122,10 +116,4 @@ export function failureOf(error: unknown): GroupFailure {
 	// WebCrypto refuses a tag with an OperationError and a key that is no point with a DataError.
 	if (error instanceof DOMException) return 'forged';
 	return 'malformed';
-}
-
-/** True for errors that input can cause; others are bugs of ours and must be seen. */
-export function isRejection(error: unknown): boolean {
-	const byInput = [CodecError, CryptoError, CryptoVerificationError, ValidationError];
-	return error instanceof MlsError && byInput.some((kind) => error instanceof kind);
 }

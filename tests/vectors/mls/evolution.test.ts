@@ -1,0 +1,21 @@
+// The gate (encryption.md): random lives of groups. A few seeds always; KITH_SEEDS=1000 for all of them, and
+// KITH_FIRST_SEED to look at one that failed.
+import { beforeAll, describe, test } from 'vitest';
+import { Evolution, makeDevices } from './evolution.ts';
+import type { Device } from './evolution.ts';
+
+const SEEDS = Number(process.env['KITH_SEEDS'] ?? 40);
+const FIRST = Number(process.env['KITH_FIRST_SEED'] ?? 1);
+const STEPS = 16;
+const DEVICES = 14;
+
+describe('random group evolution', () => {
+	let devices: Device[];
+	beforeAll(async () => {
+		devices = await makeDevices(DEVICES);
+	});
+
+	test.each(Array.from({ length: SEEDS }, (_, index) => FIRST + index))('seed %i', async (seed) => {
+		await new Evolution(devices, seed).run(STEPS);
+	});
+});
