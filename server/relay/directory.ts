@@ -2,7 +2,7 @@
 import type { AddressPolicy, AddressState } from '../../src/protocol/frames.ts';
 import type { Address, DeviceId } from '../../src/protocol/ids.ts';
 import type { RefusalCode } from '../../src/protocol/errors.ts';
-import type { AddressRecord, Bytes, RelayPorts, StoreResult } from './ports.ts';
+import type { AddressRecord, RelayPorts, StoreResult } from './ports.ts';
 
 export const DAY = 24 * 60 * 60 * 1000;
 /** Two devices that change one address at one time: the loser looks again, this often at most. */
@@ -36,7 +36,7 @@ interface NewAddress {
 	readonly address: Address;
 	readonly owner: DeviceId;
 	readonly policy: AddressPolicy;
-	readonly card: Bytes | null;
+	readonly card: Uint8Array | null;
 }
 
 type Put = 'put' | Extract<RefusalCode, 'address-taken' | 'address-revoked' | 'too-many' | 'busy'>;
@@ -54,7 +54,7 @@ export class Directory {
 	/** What stands behind an address; the card only while the address is open (SPEC AD-6). */
 	async look(
 		address: Address,
-	): Promise<StoreResult<{ readonly state: AddressState; readonly card: Bytes | null }>> {
+	): Promise<StoreResult<{ readonly state: AddressState; readonly card: Uint8Array | null }>> {
 		const read = await this.#ports.store.readAddresses([address]);
 		if (!read.ok) return read;
 		const record = read.value[0];

@@ -6,7 +6,7 @@ import type { Delivery } from '../../src/protocol/frames.ts';
 import type { ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
 import type { Outcome } from './answers.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Bytes, Message, RelayConfig, RelayPorts, StoredMessage } from './ports.ts';
+import type { Message, RelayConfig, RelayPorts, StoredMessage } from './ports.ts';
 import { Sequence } from './sequence.ts';
 
 /** Messages and bytes that one device may have unacknowledged; beyond that its mail waits in the store. */
@@ -23,7 +23,7 @@ export interface Receiver {
 	deliver(frame: Delivery): boolean;
 	caughtUp(): void;
 	/** Skipped when the device is slow: a whisper may be lost (SPEC WH-1). */
-	whispered(channel: ChannelId, body: Bytes): void;
+	whispered(channel: ChannelId, body: Uint8Array): void;
 	/** The same device is here again on another connection (SPEC HS-8). */
 	replaced(): void;
 }

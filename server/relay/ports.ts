@@ -15,9 +15,6 @@ import type {
 	MailboxSeq,
 } from '../../src/protocol/ids.ts';
 
-/** Bytes of our own, never memory that another thread may change. */
-export type Bytes = Uint8Array<ArrayBuffer>;
-
 // ---- storage -------------------------------------------------------------------------------------------------
 
 /** `busy`: the disk is full, the queue is at its bound or the engine failed. Nothing was stored (SPEC ER-2). */
@@ -34,7 +31,7 @@ export interface Message {
 	readonly epoch: Epoch;
 	/** Relay's clock when it took the envelope, ms. */
 	readonly at: number;
-	readonly body: Bytes;
+	readonly body: Uint8Array;
 }
 
 export interface Target {
@@ -85,7 +82,7 @@ export interface AddressRecord {
 	/** Rises with every change. */
 	readonly version: number;
 	readonly policy: AddressPolicy;
-	readonly card: Bytes | null;
+	readonly card: Uint8Array | null;
 	readonly revoked: boolean;
 	readonly uses: number;
 	/** Day (UTC, days since 1970) of the last use, and the uses on it. */
@@ -175,7 +172,7 @@ export interface Clock {
 }
 
 export interface Random {
-	bytes(count: number): Bytes;
+	bytes(count: number): Uint8Array;
 }
 
 /**
@@ -207,7 +204,7 @@ export interface RelayLog {
 export interface Socket {
 	/** `dropped`: over the bound of what may wait for the peer; the bytes are gone. */
 	send(bytes: Uint8Array): 'sent' | 'queued' | 'dropped';
-	/** Bytes that wait for the peer. */
+	/** Uint8Array that wait for the peer. */
 	buffered(): number;
 	/** Ends the connection after what is queued, with a WebSocket close code (RFC 6455 7.4). */
 	close(code: number): void;
@@ -262,7 +259,7 @@ export interface RelayLimits {
 	/** Connections of one network at one time. */
 	readonly connectionsPerNetwork: number;
 	readonly addressesPerDevice: number;
-	/** Bytes of bodies that may wait for the store at one time, over all devices. */
+	/** Uint8Array of bodies that may wait for the store at one time, over all devices. */
 	readonly pendingBytes: number;
 	/** Channels kept in memory. */
 	readonly cachedChannels: number;

@@ -8,7 +8,7 @@ import { Deadlines } from './deadlines.ts';
 import { Directory } from './directory.ts';
 import { Expiry } from './expiry.ts';
 import { Mailboxes, type ConnectedMailbox } from './mailboxes.ts';
-import type { Bytes, RelayConfig, RelayPorts, Socket } from './ports.ts';
+import type { RelayConfig, RelayPorts, Socket } from './ports.ts';
 import { Occupancy, RateLimit } from './quotas.ts';
 import { refusal, type Reply } from './replies.ts';
 import {
@@ -26,13 +26,13 @@ const SWEEP = 15_000;
 /** Devices come back spread over this time after a restart, ms. */
 const RETURN_SPREAD = 4000;
 const RETURN_FIRST = 500;
-/** Bytes of a body that cost one more request. */
+/** Uint8Array of a body that cost one more request. */
 const BYTES_PER_TOKEN = 16 * 1024;
 const TEST_PUSH_COST = 20;
 
 /** What a look without a connection is answered (SPEC AD-6). */
 export type LookAnswer =
-	| { readonly ok: true; readonly state: AddressState; readonly card: Bytes | null }
+	| { readonly ok: true; readonly state: AddressState; readonly card: Uint8Array | null }
 	| { readonly ok: false; readonly code: 'rate-limited' | 'busy'; readonly retryAfter: number };
 
 /** Counters since the start, and gauges; the metrics page names each. */

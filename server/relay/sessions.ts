@@ -12,7 +12,7 @@ import { MAX_FRAME_BYTES, MAX_FRAME_BYTES_BEFORE_LOGIN } from '../../src/protoco
 import { PROTOCOL_FLOOR, PROTOCOL_VERSION } from '../../src/protocol/version.ts';
 import type { RefusalCode } from '../../src/protocol/errors.ts';
 import type { ConnectedMailbox, Receiver } from './mailboxes.ts';
-import type { Bytes, Socket } from './ports.ts';
+import type { Socket } from './ports.ts';
 
 /** Requests of one connection that may wait for their answers. */
 export const MAX_PENDING_REQUESTS = 1024;
@@ -50,7 +50,7 @@ export interface SessionHost {
 
 export class Session implements Receiver {
 	readonly socket: Socket;
-	readonly challenge: Bytes;
+	readonly challenge: Uint8Array;
 	/** When the device was last heard of, ms. */
 	heardAt: number;
 	/** Answers that are still owed. */
@@ -60,7 +60,7 @@ export class Session implements Receiver {
 	mailbox: ConnectedMailbox | undefined;
 	readonly #host: SessionHost;
 
-	constructor(socket: Socket, challenge: Bytes, host: SessionHost) {
+	constructor(socket: Socket, challenge: Uint8Array, host: SessionHost) {
 		this.socket = socket;
 		this.challenge = challenge;
 		this.#host = host;
@@ -117,7 +117,7 @@ export class Session implements Receiver {
 		this.send({ type: 'caughtUp' });
 	}
 
-	whispered(channel: ChannelId, body: Bytes): void {
+	whispered(channel: ChannelId, body: Uint8Array): void {
 		if (this.socket.buffered() <= MAX_BUFFERED_WHISPERS)
 			this.send({ type: 'whispered', channel, body });
 	}

@@ -1,0 +1,391 @@
+// The relay's tables and what is done to them. Synchronous: it runs in a worker thread, inside transactions that
+// the worker opens and closes (sqlite-worker.ts).
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import { DELIVERY_KINDS, type PushSubscriptionData } from '../../src/protocol/frames.ts';
+import type {
+	Address,
+	ChannelId,
+	DeviceId,
+	EnvelopeId,
+	MailboxSeq,
+} from '../../src/protocol/ids.ts';
+import type {
+	AddressRecord,
+	ChannelChange,
+	ChannelOutcome,
+	ChannelRecord,
+	ExpiredMessage,
+	Message,
+	Posting,
+	RelayStore,
+	StoredMessage,
+	StoreResult,
+} from '../relay/ports.ts';
+
+/** The store's operations without the waiting: what a promise of the port brings, they return. */
+export type SyncOperations = {
+	[Name in Exclude<keyof RelayStore, 'close'>]: (
+		...parameters: Parameters<RelayStore[Name]>
+	) => Awaited<ReturnType<RelayStore[Name]>> extends StoreResult<infer Value> ? Value : never;
+};
+
+export interface DatabaseOptions {
+	readonly path: string;
+	readonly quota: { readonly messages: number; readonly bytes: number };
+	/** The file grows no further than this; what does not fit is `busy`. Null: as far as the disk goes. */
+	readonly maxBytes: number | null;
+}
+
+/** "kith" in ASCII: tells our file from any other SQLite file. */
+const APPLICATION_ID = 0x6b697468;
+const SCHEMA_VERSION = 1;
+const PAGE_SIZE = 4096;
+/** Larger files are not read through at every start; damage there shows when the page is read. */
+const CHECKED_AT_START = 1024 * 1024 * 1024;
+/** Mailboxes whose use is kept in memory. */
+const MAX_KNOWN_USES = 100_000;
+
+const SCHEMA = `
+	CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
+	INSERT INTO sequence VALUES (1);
+	CREATE TABLE mailboxes (mailbox TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+	CREATE TABLE messages (
+		number INTEGER PRIMARY KEY,
+		sender TEXT NOT NULL, envelope TEXT NOT NULL, kind INTEGER NOT NULL,
+		channel TEXT NOT NULL, epoch INTEGER NOT NULL, at INTEGER NOT NULL,
+		holders INTEGER NOT NULL, body BLOB NOT NULL,
+		UNIQUE (sender, envelope, kind)
+	) STRICT;
+	CREATE INDEX messages_by_age ON messages (at);
+	CREATE TABLE waiting (
+		mailbox TEXT NOT NULL, seq INTEGER NOT NULL, message INTEGER NOT NULL, size INTEGER NOT NULL,
+		PRIMARY KEY (mailbox, seq)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX waiting_by_message ON waiting (message);
+	CREATE TABLE channels (
+		channel TEXT PRIMARY KEY, revision INTEGER NOT NULL, record TEXT NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE addresses (
+		address TEXT PRIMARY KEY, owner TEXT NOT NULL, version INTEGER NOT NULL,
+		record TEXT NOT NULL, card BLOB, ends INTEGER
+	) STRICT;
+	CREATE INDEX addresses_by_owner ON addresses (owner);
+	CREATE INDEX addresses_by_end ON addresses (ends) WHERE ends IS NOT NULL;
+	CREATE TABLE push (mailbox TEXT PRIMARY KEY, subscription TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+interface MessageColumns {
+	sender: DeviceId;
+	envelope: EnvelopeId;
+	kind: number;
+	channel: ChannelId;
+	epoch: number;
+	at: number;
+}
+
+type Row = Record<string, unknown>;
+
+export class SqliteDatabase implements SyncOperations {
+	readonly #database: DatabaseSync;
+	readonly #options: DatabaseOptions;
+	readonly #statements = new Map<string, StatementSync>();
+	/** How much each mailbox holds; forgotten when a transaction fails. */
+	readonly #uses = new Map<DeviceId, { messages: number; bytes: number }>();
+
+	/** Throws an Error with a sentence for the operator when the file is not a healthy database of ours. */
+	constructor(options: DatabaseOptions) {
+		this.#options = options;
+		this.#database = openDatabase(options);
+	}
+
+	begin(): void {
+		this.#run('BEGIN');
+	}
+
+	commit(): void {
+		this.#run('COMMIT');
+	}
+
+	rollback(): void {
+		this.#uses.clear();
+		if (this.#database.isTransaction) this.#run('ROLLBACK');
+	}
+
+	close(): void {
+		this.#database.close();
+	}
+
+	reserve(count: number): MailboxSeq {
+		const row = this.#row('UPDATE sequence SET next = next + ? RETURNING next', count);
+		return Number(row?.next) - count;
+	}
+
+	openMailbox(mailbox: DeviceId, create: boolean): boolean {
+		if (create) this.#run('INSERT OR IGNORE INTO mailboxes VALUES (?)', mailbox);
+		return this.#row('SELECT 1 FROM mailboxes WHERE mailbox = ?', mailbox) !== undefined;
+	}
+
+	append({ message, targets }: Posting): { full: DeviceId[] } {
+		const full: DeviceId[] = [];
+		const { sender, envelope, kind, channel, epoch, at, body } = message;
+		const kindNumber = DELIVERY_KINDS.indexOf(kind);
+		const fitting = targets.filter(({ mailbox }) => {
+			const fits = this.#hasRoom(mailbox, body.length);
+			if (!fits) full.push(mailbox);
+			return fits;
+		});
+		if (fitting.length === 0) return { full: this.#knows(message) ? [] : full };
+		const inserted = this.#row(
+			`INSERT INTO messages (sender, envelope, kind, channel, epoch, at, holders, body)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number`,
+			...[sender, envelope, kindNumber, channel, epoch, at, fitting.length, body],
+		);
+		if (!inserted) return { full: [] };
+		for (const { mailbox, seq } of fitting) {
+			const number = Number(inserted.number);
+			this.#run('INSERT INTO waiting VALUES (?, ?, ?, ?)', mailbox, seq, number, body.length);
+			this.#use(mailbox, 1, body.length);
+		}
+		return { full };
+	}
+
+	read(
+		mailbox: DeviceId,
+		after: MailboxSeq,
+		room: { rows: number; bytes: number },
+	): StoredMessage[] {
+		const rows = this.#prepare(
+			`SELECT seq, sender, envelope, kind, channel, epoch, at, body
+			FROM waiting JOIN messages ON number = message
+			WHERE mailbox = ? AND seq > ? ORDER BY seq LIMIT ?`,
+		).iterate(mailbox, after, room.rows);
+		const page: StoredMessage[] = [];
+		let bytes = 0;
+		for (const row of rows as Iterable<Row>) {
+			const body = new Uint8Array(row.body as Uint8Array);
+			page.push({ seq: Number(row.seq), message: { ...messageOf(row), body } });
+			bytes += body.length;
+			if (bytes >= room.bytes) break;
+		}
+		return page;
+	}
+
+	acknowledge(mailbox: DeviceId, seq: MailboxSeq): void {
+		const gone = this.#prepare(
+			'DELETE FROM waiting WHERE mailbox = ? AND seq <= ? RETURNING message, size',
+		).all(mailbox, seq);
+		for (const row of gone) this.#release(mailbox, row);
+	}
+
+	expired(before: number, rows: number): ExpiredMessage[] {
+		return this.#prepare(
+			`SELECT mailbox, seq, sender, envelope, kind, channel, epoch, at
+			FROM messages JOIN waiting ON message = number
+			WHERE at < ? ORDER BY at LIMIT ?`,
+		)
+			.all(before, rows)
+			.map((row) => ({
+				mailbox: row.mailbox as DeviceId,
+				seq: Number(row.seq),
+				message: messageOf(row),
+			}));
+	}
+
+	drop(expired: readonly ExpiredMessage[], notices: readonly Posting[]): void {
+		for (const { mailbox, seq } of expired) {
+			const row = this.#row(
+				'DELETE FROM waiting WHERE mailbox = ? AND seq = ? RETURNING message, size',
+				...[mailbox, seq],
+			);
+			if (row) this.#release(mailbox, row);
+		}
+		for (const notice of notices) this.append(notice);
+	}
+
+	readChannel(channel: ChannelId): ChannelRecord | undefined {
+		const row = this.#row('SELECT record FROM channels WHERE channel = ?', channel);
+		return row && (JSON.parse(String(row.record)) as ChannelRecord);
+	}
+
+	changeChannel(change: ChannelChange): ChannelOutcome {
+		const { channel, revision, next, addresses, postings } = change;
+		const found = this.#row('SELECT revision FROM channels WHERE channel = ?', channel);
+		const current = found ? Number(found.revision) : null;
+		if (current !== revision || addresses.some((record) => !this.#follows(record)))
+			return { is: 'conflict' };
+		for (const { message, targets } of postings)
+			for (const { mailbox, required } of targets)
+				if (required && !this.#hasRoom(mailbox, message.body.length)) return { is: 'full' };
+		if (next)
+			this.#run(
+				'INSERT OR REPLACE INTO channels VALUES (?, ?, ?)',
+				...[channel, next.revision, JSON.stringify(next)],
+			);
+		else this.#run('DELETE FROM channels WHERE channel = ?', channel);
+		for (const record of addresses) this.#writeAddress(record);
+		return { is: 'changed', full: postings.flatMap((posting) => this.append(posting).full) };
+	}
+
+	readAddresses(addresses: readonly Address[]): (AddressRecord | undefined)[] {
+		return addresses.map((address) => {
+			const row = this.#row('SELECT record, card FROM addresses WHERE address = ?', address);
+			if (!row) return undefined;
+			const card = row.card === null ? null : new Uint8Array(row.card as Uint8Array);
+			return { ...(JSON.parse(String(row.record)) as AddressRecord), card };
+		});
+	}
+
+	putAddress(record: AddressRecord, max: number): 'put' | 'conflict' | 'too-many' {
+		if (!this.#follows(record)) return 'conflict';
+		if (record.version === 1) {
+			const count = 'SELECT count(*) AS held FROM addresses WHERE owner = ?';
+			if (Number(this.#row(count, record.owner)?.held) >= max) return 'too-many';
+		}
+		this.#writeAddress(record);
+		return 'put';
+	}
+
+	purgeAddresses(before: number): void {
+		this.#run('DELETE FROM addresses WHERE ends < ?', before);
+	}
+
+	readPush(mailbox: DeviceId): PushSubscriptionData | undefined {
+		const row = this.#row('SELECT subscription FROM push WHERE mailbox = ?', mailbox);
+		return row && (JSON.parse(String(row.subscription)) as PushSubscriptionData);
+	}
+
+	writePush(mailbox: DeviceId, subscription: PushSubscriptionData | null): void {
+		if (subscription)
+			this.#run('INSERT OR REPLACE INTO push VALUES (?, ?)', mailbox, JSON.stringify(subscription));
+		else this.#run('DELETE FROM push WHERE mailbox = ?', mailbox);
+	}
+
+	#prepare(sql: string): StatementSync {
+		const known = this.#statements.get(sql);
+		if (known) return known;
+		const statement = this.#database.prepare(sql);
+		this.#statements.set(sql, statement);
+		return statement;
+	}
+
+	#run(sql: string, ...values: (string | number | Uint8Array | null)[]): void {
+		this.#prepare(sql).run(...values);
+	}
+
+	#row(sql: string, ...values: (string | number | Uint8Array)[]): Row | undefined {
+		return this.#prepare(sql).get(...values);
+	}
+
+	#knows({ sender, envelope, kind }: Message): boolean {
+		const sql = 'SELECT 1 FROM messages WHERE sender = ? AND envelope = ? AND kind = ?';
+		return this.#row(sql, sender, envelope, DELIVERY_KINDS.indexOf(kind)) !== undefined;
+	}
+
+	#follows({ address, version }: AddressRecord): boolean {
+		const row = this.#row('SELECT version FROM addresses WHERE address = ?', address);
+		return Number(row?.version ?? 0) === version - 1;
+	}
+
+	#writeAddress({ card, ...record }: AddressRecord): void {
+		const ends = record.revoked ? record.changedAt : record.policy.expires;
+		this.#run(
+			'INSERT OR REPLACE INTO addresses VALUES (?, ?, ?, ?, ?, ?)',
+			...[record.address, record.owner, record.version, JSON.stringify(record), card, ends],
+		);
+	}
+
+	/** One mailbox fewer holds a message; the last one takes it along. */
+	#release(mailbox: DeviceId, { message, size }: Row): void {
+		this.#use(mailbox, -1, -Number(size));
+		const last = this.#prepare('DELETE FROM messages WHERE number = ? AND holders = 1');
+		if (last.run(Number(message)).changes === 0)
+			this.#run('UPDATE messages SET holders = holders - 1 WHERE number = ?', Number(message));
+	}
+
+	#usesOf(mailbox: DeviceId): { messages: number; bytes: number } {
+		let use = this.#uses.get(mailbox);
+		if (!use) {
+			const sql = 'SELECT count(*) AS messages, sum(size) AS bytes FROM waiting WHERE mailbox = ?';
+			const row = this.#row(sql, mailbox);
+			use = { messages: Number(row?.messages ?? 0), bytes: Number(row?.bytes ?? 0) };
+			if (this.#uses.size >= MAX_KNOWN_USES) this.#uses.clear();
+			this.#uses.set(mailbox, use);
+		}
+		return use;
+	}
+
+	#use(mailbox: DeviceId, messages: number, bytes: number): void {
+		const use = this.#uses.get(mailbox);
+		if (!use) return; // counted from the rows when it matters
+		use.messages += messages;
+		use.bytes += bytes;
+	}
+
+	#hasRoom(mailbox: DeviceId, size: number): boolean {
+		const use = this.#usesOf(mailbox);
+		const { quota } = this.#options;
+		return use.messages < quota.messages && use.bytes + size <= quota.bytes;
+	}
+}
+
+function messageOf(row: Row): Omit<Message, 'body'> {
+	const { sender, envelope, kind, channel, epoch, at } = row as unknown as MessageColumns;
+	const name = DELIVERY_KINDS[kind];
+	if (!name) throw new Error(`the database holds a message of unknown kind ${kind}`);
+	return { kind: name, sender, envelope, channel, epoch, at };
+}
+
+function openDatabase({ path, maxBytes }: DatabaseOptions): DatabaseSync {
+	let database: DatabaseSync | undefined;
+	try {
+		database = new DatabaseSync(path);
+		database.exec(`
+			PRAGMA page_size = ${PAGE_SIZE};
+			PRAGMA journal_mode = WAL;
+			PRAGMA synchronous = FULL;
+			PRAGMA secure_delete = FAST;
+			PRAGMA journal_size_limit = 67108864;
+		`);
+		checkOrCreate(database, path);
+		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
+		database.exec(`PRAGMA max_page_count = ${pages}`);
+		return database;
+	} catch (error) {
+		if (database?.isOpen) database.close();
+		throw new Error(openFailure(path, error), { cause: error });
+	}
+}
+
+function checkOrCreate(database: DatabaseSync, path: string): void {
+	const pragma = (name: string) =>
+		Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+	const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get();
+	if (Number(tables?.count) === 0) {
+		database.exec(`BEGIN; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID};
+			PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+		return;
+	}
+	if (pragma('application_id') !== APPLICATION_ID)
+		throw new Error(`${path} is a database of another program.`);
+	const version = pragma('user_version');
+	if (version !== SCHEMA_VERSION)
+		throw new Error(
+			`${path} has version ${version}, and this relay knows version ${SCHEMA_VERSION}. Start the version of Kith that wrote it.`,
+		);
+	if (pragma('page_count') * pragma('page_size') > CHECKED_AT_START) return;
+	const check = database.prepare('PRAGMA quick_check(1)').get();
+	if (check?.quick_check !== 'ok') throw new Error(damaged(path));
+}
+
+function openFailure(path: string, error: unknown): string {
+	const code = (error as { errcode?: number }).errcode;
+	const SQLITE_CORRUPT = 11;
+	const SQLITE_NOTADB = 26;
+	if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) return damaged(path);
+	if (code === undefined && error instanceof Error) return error.message;
+	return `${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`;
+}
+
+function damaged(path: string): string {
+	return `${path} is damaged. Stop the relay, move that file and its -wal and -shm companions away, and put the latest backup in their place; without one, start with an empty data directory: devices keep their own messages and send again what was not delivered.`;
+}

@@ -1,0 +1,196 @@
+// The embedded store: SQLite in a thread of its own. While one batch is being synced to the disk the next one
+// gathers, so the busier the relay is, the less each message costs.
+import { Worker } from 'node:worker_threads';
+import type { PushSubscriptionData } from '../../src/protocol/frames.ts';
+import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
+import type {
+	AddressRecord,
+	ChannelChange,
+	ChannelOutcome,
+	ChannelRecord,
+	ExpiredMessage,
+	Posting,
+	RelayStore,
+	StoredMessage,
+	StoreResult,
+} from '../relay/ports.ts';
+import type { DatabaseOptions } from './sqlite-database.ts';
+import type { FromWorker, Operation } from './sqlite-worker.ts';
+
+/** Operations of one transaction: more would make the first of them wait for the last. */
+const MAX_BATCH = 2048;
+/** Operations that may wait; beyond it the store is `busy`. */
+const MAX_WAITING = 100_000;
+
+interface Waiting {
+	readonly operation: Operation;
+	readonly resolve: (result: StoreResult<never>) => void;
+}
+
+const busy = { ok: false, error: 'busy' } as const;
+
+/**
+ * Opens or makes the database at `options.path`. Rejects with a sentence for the operator when the file is
+ * damaged, of another program or out of reach. `failed` is called if the thread dies later: that is a bug or a
+ * damaged file, nothing can be promised any more, and the process should end.
+ */
+export async function openSqliteStore(
+	options: DatabaseOptions,
+	failed: (error: Error) => void,
+): Promise<SqliteStore> {
+	const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
+		workerData: options,
+		execArgv: ['--disable-warning=ExperimentalWarning'],
+	});
+	await new Promise<void>((resolve, reject) => {
+		worker.once('error', reject);
+		worker.once('message', (message: FromWorker) => {
+			worker.off('error', reject);
+			if (message.is === 'failed') reject(new Error(message.sentence));
+			else resolve();
+		});
+	});
+	return new SqliteStore(worker, failed);
+}
+
+export class SqliteStore implements RelayStore {
+	readonly #worker: Worker;
+	#waiting: Waiting[] = [];
+	#running: Waiting[] = [];
+	#scheduled = false;
+	#closed: (() => void) | undefined;
+
+	constructor(worker: Worker, failed: (error: Error) => void) {
+		this.#worker = worker;
+		worker.on('message', (message: FromWorker) => {
+			if (message.is === 'done') this.#done(message.values);
+		});
+		worker.on('error', failed);
+	}
+
+	reserve(count: number): Promise<StoreResult<MailboxSeq>> {
+		return this.#do('reserve', count);
+	}
+
+	openMailbox(mailbox: DeviceId, create: boolean): Promise<StoreResult<boolean>> {
+		return this.#do('openMailbox', mailbox, create);
+	}
+
+	append({ message, targets }: Posting): Promise<StoreResult<{ full: readonly DeviceId[] }>> {
+		// The relay's targets carry more than the worker needs, and what it need not know cannot be cloned.
+		return this.#do('append', { message, targets: targets.map(onlyTarget) });
+	}
+
+	read(
+		mailbox: DeviceId,
+		after: MailboxSeq,
+		room: { rows: number; bytes: number },
+	): Promise<StoreResult<readonly StoredMessage[]>> {
+		return this.#do('read', mailbox, after, room);
+	}
+
+	acknowledge(mailbox: DeviceId, seq: MailboxSeq): Promise<StoreResult<void>> {
+		return this.#do('acknowledge', mailbox, seq);
+	}
+
+	expired(before: number, rows: number): Promise<StoreResult<readonly ExpiredMessage[]>> {
+		return this.#do('expired', before, rows);
+	}
+
+	drop(
+		expired: readonly ExpiredMessage[],
+		notices: readonly Posting[],
+	): Promise<StoreResult<void>> {
+		return this.#do('drop', expired, notices);
+	}
+
+	readChannel(channel: ChannelId): Promise<StoreResult<ChannelRecord | undefined>> {
+		return this.#do('readChannel', channel);
+	}
+
+	changeChannel(change: ChannelChange): Promise<StoreResult<ChannelOutcome>> {
+		return this.#do('changeChannel', change);
+	}
+
+	readAddresses(
+		addresses: readonly Address[],
+	): Promise<StoreResult<readonly (AddressRecord | undefined)[]>> {
+		return this.#do('readAddresses', addresses);
+	}
+
+	putAddress(
+		record: AddressRecord,
+		max: number,
+	): Promise<StoreResult<'put' | 'conflict' | 'too-many'>> {
+		return this.#do('putAddress', record, max);
+	}
+
+	purgeAddresses(before: number): Promise<StoreResult<void>> {
+		return this.#do('purgeAddresses', before);
+	}
+
+	readPush(mailbox: DeviceId): Promise<StoreResult<PushSubscriptionData | undefined>> {
+		return this.#do('readPush', mailbox);
+	}
+
+	writePush(
+		mailbox: DeviceId,
+		subscription: PushSubscriptionData | null,
+	): Promise<StoreResult<void>> {
+		return this.#do('writePush', mailbox, subscription);
+	}
+
+	async close(): Promise<void> {
+		await new Promise<void>((resolve) => {
+			this.#closed = resolve;
+			if (this.#running.length === 0) this.#next();
+		});
+		const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
+		this.#worker.postMessage('close');
+		await exited;
+	}
+
+	/** Ends the thread in the middle of whatever it does, as a crash would. For tests. */
+	async crash(): Promise<void> {
+		this.#waiting = [];
+		this.#running = [];
+		await this.#worker.terminate();
+	}
+
+	#do<Value>(
+		name: Operation['name'],
+		...parameters: readonly unknown[]
+	): Promise<StoreResult<Value>> {
+		if (this.#waiting.length >= MAX_WAITING || this.#closed) return Promise.resolve(busy);
+		return new Promise((resolve) => {
+			this.#waiting.push({ operation: { name, parameters }, resolve });
+			if (this.#running.length > 0 || this.#scheduled) return;
+			// What is called in the same turn belongs into the same transaction.
+			this.#scheduled = true;
+			queueMicrotask(() => {
+				this.#scheduled = false;
+				this.#next();
+			});
+		});
+	}
+
+	#next(): void {
+		if (this.#running.length > 0) return;
+		this.#running = this.#waiting.splice(0, MAX_BATCH);
+		if (this.#running.length > 0)
+			this.#worker.postMessage(this.#running.map(({ operation }) => operation));
+		else this.#closed?.();
+	}
+
+	#done(values: readonly unknown[] | undefined): void {
+		const settled = this.#running;
+		this.#running = [];
+		this.#next();
+		for (const [index, { resolve }] of settled.entries())
+			resolve(values ? { ok: true, value: values[index] as never } : busy);
+	}
+}
+
+function onlyTarget({ mailbox, seq, required }: Posting['targets'][number]) {
+	return { mailbox, seq, required };
+}

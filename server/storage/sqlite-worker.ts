@@ -1,0 +1,52 @@
+// The thread that owns the database file. Each message is a batch of operations that waited together: one
+// transaction, one sync of the disk, then all the answers.
+import { parentPort, workerData } from 'node:worker_threads';
+import { SqliteDatabase, type DatabaseOptions, type SyncOperations } from './sqlite-database.ts';
+
+export interface Operation {
+	readonly name: keyof SyncOperations;
+	readonly parameters: readonly unknown[];
+}
+
+export type FromWorker =
+	| { readonly is: 'open' }
+	/** A sentence for the operator; the worker ends. */
+	| { readonly is: 'failed'; readonly sentence: string }
+	/** One value per operation of the batch, or undefined when nothing of it was stored. */
+	| { readonly is: 'done'; readonly values: readonly unknown[] | undefined };
+
+/** Primary result codes of SQLite that may pass by themselves: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
+const PASSING = new Set([5, 6, 7, 8, 10, 13, 14]);
+
+const port = parentPort;
+if (!port) throw new Error('sqlite-worker.ts runs in a worker thread only');
+const answer = (message: FromWorker) => port.postMessage(message);
+
+function perform(database: SqliteDatabase, batch: readonly Operation[]): unknown[] | undefined {
+	try {
+		database.begin();
+		const values = batch.map(({ name, parameters }) =>
+			(database[name] as (...parameters: unknown[]) => unknown).apply(database, [...parameters]),
+		);
+		database.commit();
+		return values;
+	} catch (error) {
+		database.rollback();
+		const code = (error as { errcode?: number }).errcode;
+		if (code !== undefined && PASSING.has(code & 0xff)) return undefined;
+		throw error;
+	}
+}
+
+try {
+	const database = new SqliteDatabase(workerData as DatabaseOptions);
+	port.on('message', (batch: readonly Operation[] | 'close') => {
+		if (batch !== 'close') return answer({ is: 'done', values: perform(database, batch) });
+		database.close();
+		port.close();
+	});
+	answer({ is: 'open' });
+} catch (error) {
+	answer({ is: 'failed', sentence: error instanceof Error ? error.message : String(error) });
+	port.close();
+}
