@@ -1,6 +1,12 @@
 // The door to the chat for every context: intentions, queries, changes. It needs no lock and no connection;
-// it writes intentions to the store and pokes, and the engine, wherever it runs, carries them out.
-import type { Result } from './ports.ts';
+// it writes intentions to the store, and the engine, wherever it runs, sees them there and carries them out.
+import { createIntentions } from './client-intentions.ts';
+import { createInviteDoor } from './client-invites.ts';
+import { createQueries } from './client-queries.ts';
+import { createVerification } from './client-verification.ts';
+import type { DeviceId } from '../protocol/ids.ts';
+import type { Clock, Random, RelayLink, Result, SmallCrypto, Store, Touched } from './ports.ts';
+import type { StoreName } from './records.ts';
 import type {
 	AccountId,
 	Conversation,
@@ -138,4 +144,81 @@ export interface Client {
 	/** Registers for changes made in any context, own ones included; returns how to stop. */
 	watch(listener: (change: Change) => void): () => void;
 	close(): void;
+}
+
+/** The engine of this device, wherever it runs, as far as it is not reached through the store. */
+export interface EngineRemote {
+	setTyping(id: ConversationId, on: boolean): void;
+	hurry(): void;
+	live(): LiveState;
+	/** Called when `live` or `storage` answer something new. Returns how to stop. */
+	watch(listener: () => void): () => void;
+	storage(): StorageCondition;
+	enableNotifications(): Promise<NotificationProblem | undefined>;
+	testNotification(): Promise<NotificationProblem | undefined>;
+}
+
+export interface ClientPorts {
+	readonly store: Store;
+	readonly crypto: SmallCrypto;
+	readonly relay: Pick<RelayLink, 'look'>;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly engine: EngineRemote;
+	/** Makes the keys of this device and keeps them; the same ones if it was asked before, in any tab. */
+	createIdentity(): Promise<{ readonly account: AccountId; readonly device: DeviceId }>;
+}
+
+/** Opens the door. Costs nothing until it is used. */
+export function openClient(ports: ClientPorts): Client {
+	const { store, engine } = ports;
+	const queries = createQueries(store);
+	const intentions = createIntentions(ports);
+	const invites = createInviteDoor(ports);
+	return {
+		...queries,
+		...intentions,
+		...invites,
+		...createVerification(ports),
+		setTyping: (id, on) => engine.setTyping(id, on),
+		enableNotifications: () => engine.enableNotifications(),
+		testNotification: () => engine.testNotification(),
+		live: () => engine.live(),
+		storage: () => engine.storage(),
+		reconnect: () => engine.hurry(),
+		watch(listener) {
+			const stopRows = store.watch((touched) => listener(changeOf(touched)));
+			const stopLive = engine.watch(() => listener({ ...NOTHING, live: true }));
+			return () => {
+				stopRows();
+				stopLive();
+			};
+		},
+		close: () => store.close(),
+	};
+}
+
+const NOTHING: Change = {
+	me: false,
+	settings: false,
+	invites: false,
+	conversations: new Set(),
+	messages: new Set(),
+	live: false,
+};
+
+/** What rows mean to those who show them. */
+function changeOf(touched: readonly Touched[]): Change {
+	const keys = (name: StoreName) =>
+		touched.filter(({ store }) => store === name).map(({ key }) => key as ConversationId);
+	return {
+		me: keys('me').length > 0,
+		settings: keys('settings').length > 0,
+		invites: keys('invites').length > 0,
+		conversations: new Set([...keys('conversations'), ...keys('drafts')]),
+		messages: new Set(
+			keys('messages').map((key) => key.slice(0, key.indexOf('/')) as ConversationId),
+		),
+		live: false,
+	};
 }

@@ -1,6 +1,8 @@
 // What the engine needs from the world, shaped by the engine and not by any library. Each port has one real
 // implementation per platform and a fake; both pass the same suite in tests/contracts.
-import type { AccountId, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
+import type { DownFrame, IceServer, UpFrame } from '../protocol/frames.ts';
+import type { AccountId, Address, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
+import type { Rows, StoreName } from './records.ts';
 
 /** A value, or an expected failure that the caller must look at. A bug throws instead. */
 export type Result<Value, Failure> =
@@ -26,9 +28,14 @@ export interface GroupMember {
 	readonly device: DeviceId;
 }
 
-/** What is stored of a group. `tree` changes only with the epoch, so most writes carry `ratchet` alone. */
+/**
+ * What is stored of a group. `tree` is large and changes with the epoch, and when a late message uses up a secret of
+ * an earlier one; `ratchet` changes with every message. Write `tree` when the stored `treeId` differs, always both
+ * in one transaction: two parts that do not belong together do not thaw.
+ */
 export interface FrozenGroup {
 	readonly epoch: Epoch;
+	readonly treeId: string;
 	readonly tree: Uint8Array;
 	readonly ratchet: Uint8Array;
 }
@@ -81,6 +88,7 @@ export type Opened =
 	| {
 			readonly kind: 'commit';
 			readonly state: GroupState;
+			/** An external commit only ever replaces a device's own leaf (resync): then nobody is added or removed. */
 			readonly by: GroupMember | undefined;
 			readonly added: readonly GroupMember[];
 			readonly removed: readonly GroupMember[];
@@ -140,6 +148,173 @@ export interface Identity {
 	readonly devicePublicKey: Uint8Array;
 	/** Device certificate signed by the account key: account, device key, device name, time. */
 	readonly certificate: Uint8Array;
-	/** Ed25519 over `purpose` 0x00 `bytes`, by the device key. */
+	/**
+	 * Ed25519 over `purpose` 0x00 `bytes`, by the device key. For 'kith mls' over `bytes` alone, which carry MLS's own
+	 * label (RFC 9420 5.1.2); bytes without it are refused by throwing.
+	 */
 	sign(purpose: SigningPurpose, bytes: Uint8Array): Promise<Uint8Array>;
+}
+
+// ---- Sealing that is not MLS ---------------------------------------------------------------------------------
+
+export interface InviteKeys {
+	readonly address: Address;
+	sealCard(card: Uint8Array): Promise<Uint8Array>;
+	/** Undefined for a card that this link's secret does not open. */
+	openCard(sealed: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
+/** What a whisper is bound to (SPEC WH-2). */
+export interface WhisperScope {
+	readonly channel: ChannelId;
+	readonly epoch: Epoch;
+	/** 32 bytes of the MLS exporter `kith ephemeral`. */
+	readonly key: Uint8Array;
+}
+
+export interface SmallCrypto {
+	/** Keys of an invite link from its 32-byte secret (SPEC AD-5). */
+	inviteKeys(secret: Uint8Array): Promise<InviteKeys>;
+	sealWhisper(scope: WhisperScope, identity: Identity, payload: Uint8Array): Promise<Uint8Array>;
+	/** Undefined unless it was sealed for this scope and signed by one of `members`. */
+	openWhisper(
+		scope: WhisperScope,
+		members: readonly GroupMember[],
+		sealed: Uint8Array,
+	): Promise<{ readonly from: GroupMember; readonly payload: Uint8Array } | undefined>;
+	/** Ed25519 under a purpose, by the device whose key hashes to `device`. */
+	verify(
+		purpose: SigningPurpose,
+		signed: { readonly device: DeviceId; readonly key: Uint8Array; readonly bytes: Uint8Array },
+		signature: Uint8Array,
+	): Promise<boolean>;
+	safetyNumber(
+		mine: AccountId,
+		theirs: AccountId,
+	): Promise<{ readonly digits: string; readonly qr: Uint8Array }>;
+	compareSafetyNumber(
+		mine: AccountId,
+		theirs: AccountId,
+		scanned: Uint8Array,
+	): Promise<'same' | 'different' | 'not-a-code'>;
+}
+
+// ---- Store ---------------------------------------------------------------------------------------------------
+
+export type StoreFailure =
+	/** No room left; nothing of the transaction was written. */
+	| 'full'
+	/** The database cannot be reached even after reopening it. */
+	| 'unavailable';
+
+/** Keys of one store, in text order. Bounds are exclusive. */
+export interface KeyRange {
+	readonly prefix: string;
+	readonly after?: string;
+	readonly before?: string;
+	readonly limit: number;
+	readonly newestFirst?: boolean;
+}
+
+export interface Entry<Name extends StoreName> {
+	readonly key: string;
+	readonly value: Rows[Name];
+}
+
+/** Reads are remembered: the commit fails, and the body runs again, if any of those rows changed meanwhile. */
+export interface Transaction {
+	get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined>;
+	/** Seen at commit like nothing else read: use only where one writer adds (own outbox, own lane). */
+	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
+	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void;
+	delete(store: StoreName, key: string): void;
+}
+
+export interface Store {
+	get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined>;
+	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
+	/**
+	 * Optimistic transaction. The body may await anything (sealing, opening): nothing is locked until all its
+	 * writes are made at once. It must be repeatable. Resolves after the writes are on disk.
+	 */
+	transact<Value>(body: (tx: Transaction) => Promise<Value>): Promise<Result<Value, StoreFailure>>;
+	/** Rows touched by commits in any context of this device. Returns how to stop. */
+	watch(listener: (touched: readonly Touched[]) => void): () => void;
+	close(): void;
+}
+
+export interface Touched {
+	readonly store: StoreName;
+	readonly key: string;
+}
+
+// ---- Links ---------------------------------------------------------------------------------------------------
+
+export interface RelayHandlers {
+	frame(frame: DownFrame): void;
+	/** Once, however it ended; nothing comes after it. */
+	closed(): void;
+}
+
+export interface RelayConnection {
+	/** False when the connection cannot take it; `closed` follows. */
+	send(frame: UpFrame): boolean;
+	close(): void;
+}
+
+export interface RelayLink {
+	/** Authority (host and port) of the relay, as signed at login (SPEC HS-4). */
+	readonly host: string;
+	/** One attempt. Failing to connect is `closed`. */
+	connect(handlers: RelayHandlers): RelayConnection;
+	/** What stands behind a link, without logging in; undefined when the relay does not answer. */
+	look(address: Address): Promise<Extract<DownFrame, { type: 'looked' }> | undefined>;
+}
+
+/** One open data channel to another device, not yet authenticated. */
+export interface PeerLink {
+	readonly device: DeviceId;
+	/** DTLS fingerprints of both ends, as the platform reports them: what the hello is bound to. */
+	readonly fingerprints: { readonly local: string; readonly remote: string };
+	/** False when the channel is closed or its buffer is above the high water mark. */
+	send(bytes: Uint8Array): boolean;
+	close(): void;
+}
+
+export interface PeerHandlers {
+	/** Signalling that must reach `to`. */
+	signal(to: DeviceId, payload: string): void;
+	opened(link: PeerLink): void;
+	received(link: PeerLink, bytes: Uint8Array): void;
+	closed(link: PeerLink): void;
+}
+
+/** WebRTC, where the platform has it. */
+export interface PeerLinks {
+	start(self: DeviceId, handlers: PeerHandlers, iceServers: readonly IceServer[]): void;
+	/** Tries once; nothing happens if it fails. */
+	connect(device: DeviceId): void;
+	receiveSignal(from: DeviceId, payload: string): void;
+	stop(): void;
+}
+
+// ---- World ---------------------------------------------------------------------------------------------------
+
+export interface Clock {
+	/** ms since 1970 by this device. */
+	now(): number;
+	/** Calls once after `ms`; the result takes it back. */
+	schedule(ms: number, call: () => void): () => void;
+}
+
+export interface Random {
+	bytes(length: number): Uint8Array<ArrayBuffer>;
+	/** Uniform in [0, 1), for jitter only. */
+	fraction(): number;
+}
+
+/** `info`: one line per life-cycle transition. Never content, names, keys or addresses. */
+export interface Log {
+	info(event: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
+	warn(event: string, fields?: Readonly<Record<string, string | number | boolean>>): void;
 }

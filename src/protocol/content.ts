@@ -1,15 +1,8 @@
 // What people say, as it stands inside an envelope's sealed body. The relay must not import this file.
 import * as v from 'valibot';
 import { frame, frameUnion, type FrameValue } from './codec.ts';
-import {
-	isAccountId,
-	isId,
-	type AccountId,
-	type Address,
-	type DeviceId,
-	type EnvelopeId,
-	type MessageId,
-} from './ids.ts';
+import { accountId, bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
+import type { Address, DeviceId, EnvelopeId, MessageId } from './ids.ts';
 import {
 	MAX_CARD_BYTES,
 	MAX_EPHEMERAL_BYTES,
@@ -19,10 +12,6 @@ import {
 	MAX_TEXT_BYTES,
 } from './limits.ts';
 
-const id = <Kind extends string>() =>
-	v.custom<Kind>((value) => typeof value === 'string' && isId(value));
-const bytes = (max: number) => v.pipe(v.instance(Uint8Array), v.maxLength(max));
-const uint = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_CHARACTERS * 4));
 const message = id<MessageId>();
 
@@ -36,7 +25,7 @@ const order = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
 export const profileSchema = v.strictObject({
 	name,
 	/** WebP, JPEG or PNG; null for the monogram. */
-	picture: v.nullable(bytes(MAX_PICTURE_BYTES)),
+	picture: v.nullable(bytesUpTo(MAX_PICTURE_BYTES)),
 });
 export type Profile = v.InferOutput<typeof profileSchema>;
 
@@ -49,11 +38,13 @@ const text = frame(1, 'text', {
 	sent: uint,
 	text: v.pipe(v.string(), v.maxBytes(MAX_TEXT_BYTES)),
 	replyTo: v.nullable(message),
+	/** The envelope that could not be opened and that this one replaces (SPEC CO-7). */
+	replaces: v.nullable(id<EnvelopeId>()),
 });
 /** Messages that reached this device, and messages that were on its screen. */
 const receipt = frame(2, 'receipt', {
-	delivered: v.pipe(v.array(message), v.maxLength(MAX_RECEIPT_IDS)),
-	read: v.pipe(v.array(message), v.maxLength(MAX_RECEIPT_IDS)),
+	delivered: listUpTo(message, MAX_RECEIPT_IDS),
+	read: listUpTo(message, MAX_RECEIPT_IDS),
 });
 /**
  * How the sender wants to be seen, and how to found a new channel with them should this one break: an address
@@ -62,19 +53,31 @@ const receipt = frame(2, 'receipt', {
 const profile = frame(3, 'profile', {
 	profile: profileSchema,
 	address: id<Address>(),
-	keyPackage: bytes(MAX_CARD_BYTES),
+	keyPackage: bytesUpTo(MAX_CARD_BYTES),
 });
 /** Asks the sender to seal again what could not be opened or never came (SPEC CO-7). */
 const repair = frame(4, 'repair', {
 	device: id<DeviceId>(),
-	envelopes: v.pipe(v.array(id<EnvelopeId>()), v.maxLength(MAX_RECEIPT_IDS)),
+	envelopes: listUpTo(id<EnvelopeId>(), MAX_RECEIPT_IDS),
 	/** Counts (see `text`) that are missing. */
-	counts: v.pipe(v.array(uint), v.maxLength(MAX_RECEIPT_IDS)),
+	counts: listUpTo(uint, MAX_RECEIPT_IDS),
+});
+/** Of what was asked for in `repair`, these carried nothing that people see, or are gone at their sender. */
+const settled = frame(5, 'settled', {
+	envelopes: listUpTo(id<EnvelopeId>(), MAX_RECEIPT_IDS),
+	counts: listUpTo(uint, MAX_RECEIPT_IDS),
 });
 
-export const contents = frameUnion(text, receipt, profile, repair);
+export const contents = frameUnion(text, receipt, profile, repair, settled);
 export type Content = FrameValue<(typeof contents.shapes)[number]>;
 export type TextContent = Extract<Content, { type: 'text' }>;
+
+/** Application data of a channel's GroupContext. */
+const about = frame(1, 'about', {
+	/** Raised when a channel is founded anew for the same people; the highest is in use (SPEC CH-9). */
+	generation: uint,
+});
+export const channelContexts = frameUnion(about);
 
 // ---- whispers: sealed, signed, never stored ----
 const typing = frame(1, 'typing', { on: v.boolean() });
@@ -83,18 +86,18 @@ const presence = frame(2, 'presence', { online: v.boolean(), reply: v.boolean() 
 /** WebRTC signalling for one device of the channel (SPEC PE-1). */
 const signal = frame(3, 'signal', {
 	to: id<DeviceId>(),
-	payload: v.pipe(v.string(), v.maxLength(MAX_EPHEMERAL_BYTES)),
+	payload: textUpTo(MAX_EPHEMERAL_BYTES),
 });
 export const whispers = frameUnion(typing, presence, signal);
 export type Whisper = FrameValue<(typeof whispers.shapes)[number]>;
 
 /** What an invite link shows, sealed with the link's secret (SPEC AD-5). */
 const card = frame(1, 'card', {
-	account: v.custom<AccountId>((value) => typeof value === 'string' && isAccountId(value)),
+	account: accountId,
 	profile: profileSchema,
 	/** A line of welcome in the inviter's words, or empty. */
-	welcome: v.pipe(v.string(), v.maxLength(1024)),
-	keyPackage: bytes(MAX_CARD_BYTES),
+	welcome: textUpTo(1024),
+	keyPackage: bytesUpTo(MAX_CARD_BYTES),
 });
 export const cards = frameUnion(card);
 export type Card = FrameValue<typeof card>;

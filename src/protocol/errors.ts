@@ -27,6 +27,10 @@ export const REFUSALS = {
 	'rate-limited': { retry: 'later', sentence: 'Too many requests in a short time.' },
 	busy: { retry: 'later', sentence: 'The relay cannot store anything right now.' },
 	'mailbox-full': { retry: 'later', sentence: 'The other side has too much unread mail waiting.' },
+	expired: {
+		retry: 'changed',
+		sentence: 'It waited at the relay for too long and was removed.',
+	},
 	'too-slow': { retry: 'later', sentence: 'The connection does not keep up with its mail.' },
 	'shutting-down': { retry: 'later', sentence: 'The relay is restarting.' },
 	'channel-unknown': { retry: 'changed', sentence: 'There is no such channel.' },

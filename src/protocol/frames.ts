@@ -2,20 +2,14 @@
 import * as v from 'valibot';
 import { frame, frameUnion, type FrameValue } from './codec.ts';
 import { REFUSAL_CODES } from './errors.ts';
-import { isId, type Address, type ChannelId, type EnvelopeId } from './ids.ts';
+import { bytesOf, bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
+import type { Address, ChannelId, EnvelopeId } from './ids.ts';
 import {
 	MAX_BODY_BYTES,
 	MAX_CARD_BYTES,
 	MAX_EPHEMERAL_BYTES,
 	MAX_MEMBERS_PER_COMMIT,
 } from './limits.ts';
-
-const id = <Kind extends string>() =>
-	v.custom<Kind>((value) => typeof value === 'string' && isId(value));
-const uint = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-const bytes = (max: number) => v.pipe(v.instance(Uint8Array), v.maxLength(max));
-const exactly = (length: number) => v.pipe(v.instance(Uint8Array), v.length(length));
-const text = (max: number) => v.pipe(v.string(), v.maxLength(max));
 
 /** Names an answer's question; counts up from 0 on each connection. */
 const request = uint;
@@ -38,24 +32,24 @@ export const ADDRESS_STATES = ['open', 'unknown', 'used', 'expired', 'revoked', 
 export type AddressState = (typeof ADDRESS_STATES)[number];
 
 const pushSubscription = v.strictObject({
-	endpoint: text(2048),
-	p256dh: text(256),
-	auth: text(64),
+	endpoint: textUpTo(2048),
+	p256dh: textUpTo(256),
+	auth: textUpTo(64),
 });
 export type PushSubscriptionData = v.InferOutput<typeof pushSubscription>;
 
 const iceServer = v.strictObject({
-	urls: v.pipe(v.array(text(512)), v.maxLength(8)),
-	username: v.nullable(text(512)),
-	credential: v.nullable(text(512)),
+	urls: listUpTo(textUpTo(512), 8),
+	username: v.nullable(textUpTo(512)),
+	credential: v.nullable(textUpTo(512)),
 });
 export type IceServer = v.InferOutput<typeof iceServer>;
 
 // ---- device -> relay ----
 const login = frame(1, 'login', {
 	version: uint,
-	deviceKey: exactly(32),
-	signature: exactly(64),
+	deviceKey: bytesOf(32),
+	signature: bytesOf(64),
 });
 /** To every other device of a channel. */
 const submit = frame(2, 'submit', {
@@ -63,7 +57,7 @@ const submit = frame(2, 'submit', {
 	envelope,
 	channel,
 	epoch: uint,
-	body: bytes(MAX_BODY_BYTES),
+	body: bytesUpTo(MAX_BODY_BYTES),
 });
 /** Compare-and-swap of a channel's epoch; founds the channel when it does not exist and `epoch` is 0. */
 const commit = frame(3, 'commit', {
@@ -71,15 +65,15 @@ const commit = frame(3, 'commit', {
 	envelope,
 	channel,
 	epoch: uint,
-	body: bytes(MAX_BODY_BYTES),
+	body: bytesUpTo(MAX_BODY_BYTES),
 	/** Devices that join, by one of their addresses; each gets `welcome`. */
-	add: v.pipe(v.array(v.strictObject({ leaf, address })), v.maxLength(MAX_MEMBERS_PER_COMMIT)),
-	remove: v.pipe(v.array(leaf), v.maxLength(MAX_MEMBERS_PER_COMMIT)),
-	welcome: v.nullable(bytes(MAX_BODY_BYTES)),
+	add: listUpTo(v.strictObject({ leaf, address }), MAX_MEMBERS_PER_COMMIT),
+	remove: listUpTo(leaf, MAX_MEMBERS_PER_COMMIT),
+	welcome: v.nullable(bytesUpTo(MAX_BODY_BYTES)),
 });
 const leave = frame(4, 'leave', { request, channel });
 /** Never stored, never answered; reaches the channel's devices that are connected. */
-const whisper = frame(5, 'whisper', { channel, body: bytes(MAX_EPHEMERAL_BYTES) });
+const whisper = frame(5, 'whisper', { channel, body: bytesUpTo(MAX_EPHEMERAL_BYTES) });
 /** Everything up to `seq` is stored on this device. */
 const acknowledge = frame(6, 'acknowledge', { seq: uint });
 /** Creates or replaces one of the device's own addresses; `card` is what an invite link shows. */
@@ -87,7 +81,7 @@ const putAddress = frame(7, 'putAddress', {
 	request,
 	address,
 	policy: addressPolicy,
-	card: v.nullable(bytes(MAX_CARD_BYTES)),
+	card: v.nullable(bytesUpTo(MAX_CARD_BYTES)),
 });
 const revokeAddress = frame(8, 'revokeAddress', { request, address });
 const setPush = frame(9, 'setPush', { request, subscription: v.nullable(pushSubscription) });
@@ -116,15 +110,15 @@ export type UpFrame = FrameValue<(typeof upFrames.shapes)[number]>;
 const hello = frame(65, 'hello', {
 	version: uint,
 	floor: uint,
-	challenge: exactly(32),
+	challenge: bytesOf(32),
 	/** The relay's clock, ms since 1970: the device derives its offset (SPEC HS-6). */
 	time: uint,
 });
 const ready = frame(66, 'ready', {
 	/** Name and version of the relay's software, for the About page. */
-	software: text(64),
-	vapidKey: v.nullable(text(128)),
-	iceServers: v.pipe(v.array(iceServer), v.maxLength(16)),
+	software: textUpTo(64),
+	vapidKey: v.nullable(textUpTo(128)),
+	iceServers: listUpTo(iceServer, 16),
 	/** How long mail waits here, ms. */
 	retention: uint,
 });
@@ -138,7 +132,7 @@ const deliver = frame(67, 'deliver', {
 	epoch: uint,
 	/** Relay's clock when it took the envelope, ms. */
 	at: uint,
-	body: bytes(MAX_BODY_BYTES),
+	body: bytesUpTo(MAX_BODY_BYTES),
 });
 /** The backlog that waited at login is delivered; what follows is live. */
 const caughtUp = frame(68, 'caughtUp', {});
@@ -151,11 +145,11 @@ const refused = frame(70, 'refused', {
 	/** The channel's epoch, with `epoch-conflict` and `epoch-too-old`. */
 	epoch: v.nullable(uint),
 });
-const whispered = frame(71, 'whispered', { channel, body: bytes(MAX_EPHEMERAL_BYTES) });
+const whispered = frame(71, 'whispered', { channel, body: bytesUpTo(MAX_EPHEMERAL_BYTES) });
 const looked = frame(72, 'looked', {
 	request,
 	state: v.picklist(ADDRESS_STATES),
-	card: v.nullable(bytes(MAX_CARD_BYTES)),
+	card: v.nullable(bytesUpTo(MAX_CARD_BYTES)),
 });
 const pong = frame(73, 'pong', { time: uint });
 /** The relay ends the connection; the device comes back after `retryAfter` ms, or not at all if null. */

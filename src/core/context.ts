@@ -1,0 +1,76 @@
+// What every part of the engine is given: the world's ports, and the few things they share.
+import type { Lanes } from './lanes.ts';
+import type {
+	Clock,
+	GroupCrypto,
+	Identity,
+	Log,
+	PeerLinks,
+	Random,
+	RelayLink,
+	SmallCrypto,
+	Store,
+	StoreFailure,
+	Transaction,
+} from './ports.ts';
+import { idFrom, type EnvelopeId } from '../protocol/ids.ts';
+
+export interface EnginePorts {
+	readonly store: Store;
+	readonly identity: Identity;
+	readonly groups: GroupCrypto;
+	readonly crypto: SmallCrypto;
+	readonly relay: RelayLink;
+	/** Undefined where there is no WebRTC. */
+	readonly peers: PeerLinks | undefined;
+	readonly clock: Clock;
+	readonly random: Random;
+	readonly log: Log;
+}
+
+export interface EngineContext extends EnginePorts {
+	readonly lanes: Lanes;
+	/** Relay time in ms: own clock corrected by the last offset known. */
+	relayTime(): number;
+	/**
+	 * A transaction that must not fail: where there is no room it waits and tries again, and the world is told.
+	 * Only shutdown ends it (it then never resolves).
+	 */
+	persist<Value>(body: (tx: Transaction) => Promise<Value>): Promise<Value>;
+}
+
+const RETRY_STORE = 5_000;
+
+interface PersistEvents {
+	/** Writing fails, or works again (undefined). */
+	condition(failure: StoreFailure | undefined): void;
+	stopped(): boolean;
+}
+
+/** The `persist` of {@link EngineContext}. */
+export function createPersist(
+	store: Store,
+	clock: Clock,
+	{ condition, stopped }: PersistEvents,
+): EngineContext['persist'] {
+	let failing = false;
+	return async (body) => {
+		for (;;) {
+			// After shutdown another engine may be the writer: this one never writes again.
+			if (stopped()) return new Promise<never>(() => undefined);
+			const outcome = await store.transact(body);
+			if (outcome.ok) {
+				if (failing) condition(undefined);
+				failing = false;
+				return outcome.value;
+			}
+			failing = true;
+			condition(outcome.error);
+			await new Promise<void>((resolve) => clock.schedule(RETRY_STORE, resolve));
+		}
+	};
+}
+
+export function newEnvelopeId(context: { readonly random: Random }): EnvelopeId {
+	return idFrom<EnvelopeId>(context.random.bytes(16));
+}

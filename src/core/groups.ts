@@ -1,0 +1,270 @@
+// Channels come and go here: founding one with a person, joining from a welcome, renewing own keys, and starting anew
+// when a channel is broken. The relay orders commits; what is staged is stored before it leaves (encryption.md 7, 8).
+import type { AccountId, ChannelId, ConversationId } from '../protocol/ids.ts';
+import { idFrom } from '../protocol/ids.ts';
+import {
+	decodeGeneration,
+	encodeGeneration,
+	loadChannel,
+	othersIn,
+	rankChannels,
+	type LoadedChannel,
+} from './channels.ts';
+import { newEnvelopeId, type EngineContext } from './context.ts';
+import type { Incoming } from './incoming.ts';
+import type { Profile } from './model.ts';
+import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
+import {
+	outboxKey,
+	type ChannelRow,
+	type ConversationRow,
+	type Entrance,
+	type KeyPackageRow,
+	type PersonRow,
+	type StagedRow,
+} from './records.ts';
+import { newConversation } from './threads.ts';
+
+/** Until their profile arrives, moments later, somebody who joined has no name. */
+const UNNAMED: Profile = { name: '…', picture: null };
+
+function stagedRow(
+	context: EngineContext,
+	staged: StagedCommit,
+	add: StagedRow['add'],
+): Omit<StagedRow, 'expected'> {
+	return {
+		commit: staged.commit,
+		hash: staged.hash,
+		envelope: newEnvelopeId(context),
+		add,
+		welcome: staged.welcome,
+		others: othersIn(context.groups, staged.next, context.identity.device),
+		next: context.groups.freeze(staged.next),
+	};
+}
+
+/** The highest generation among a conversation's channels, or -1. */
+async function lastGeneration(tx: Transaction, conversation: ConversationRow): Promise<number> {
+	let last = -1;
+	for (const channel of conversation.channels) {
+		last = Math.max(last, (await tx.get('channels', channel))?.generation ?? -1);
+	}
+	return last;
+}
+
+/**
+ * Stages a new channel with the one person of this conversation, through `entry`. Undefined if the key package
+ * there does not hold or is not theirs.
+ */
+export async function stageFounding(
+	context: EngineContext,
+	tx: Transaction,
+	conversation: ConversationRow,
+	entry: Entrance,
+): Promise<ChannelRow | undefined> {
+	const owner = await context.groups.inspectKeyPackage(entry.keyPackage);
+	if (!owner.ok || owner.value.account !== conversation.account) return undefined;
+	const channel = idFrom<ChannelId>(context.random.bytes(16));
+	const generation = (await lastGeneration(tx, conversation)) + 1;
+	const alone = await context.groups.found(channel, encodeGeneration(generation));
+	const staged = await context.groups.stage(alone, { add: [entry.keyPackage] });
+	if (!staged.ok) return undefined;
+	const frozen = context.groups.freeze(alone);
+	const leaf = context.groups
+		.members(staged.value.next)
+		.find(({ device }) => device === owner.value.device)?.leaf;
+	const add = [{ leaf: leaf ?? 1, address: entry.address }];
+	const row: ChannelRow = {
+		channel,
+		conversation: conversation.id,
+		status: 'founding',
+		generation,
+		epoch: frozen.epoch,
+		treeId: frozen.treeId,
+		ratchet: frozen.ratchet,
+		staged: { ...stagedRow(context, staged.value, add), expected: frozen.epoch },
+		others: [],
+		sentCount: 0,
+		counts: {},
+		parked: 0,
+	};
+	tx.put('channels', channel, row);
+	tx.put('trees', channel, frozen.tree);
+	const channels = await rankChannels(tx, conversation, row);
+	tx.put('conversations', conversation.id, { ...conversation, channels });
+	tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
+	await sendAgainWhatIsOpen(tx, conversation, channel);
+	return row;
+}
+
+/** Stages a commit that renews this device's own keys; undefined if the channel cannot. */
+export async function stageRotation(
+	context: EngineContext,
+	tx: Transaction,
+	channel: ChannelId,
+): Promise<ChannelRow | undefined> {
+	const loaded = await loadChannel(tx, context.groups, channel);
+	if (loaded?.row.status !== 'open') return undefined;
+	if (loaded.row.staged) return loaded.row;
+	const staged = await context.groups.stage(loaded.state, {});
+	if (!staged.ok) return undefined;
+	const row: ChannelRow = {
+		...loaded.row,
+		staged: { ...stagedRow(context, staged.value, []), expected: loaded.row.epoch },
+	};
+	tx.put('channels', channel, row);
+	return row;
+}
+
+/** The key package of ours that a welcome is for, and what it was given out for. */
+async function keysFor(
+	context: EngineContext,
+	tx: Transaction,
+	welcome: Uint8Array,
+): Promise<{ ref: string; row: KeyPackageRow } | undefined> {
+	const refs = context.groups.welcomeRefs(welcome);
+	if (!refs.ok) return undefined;
+	for (const ref of refs.value) {
+		const row = await tx.get('keyPackages', ref);
+		if (row) return { ref, row };
+	}
+	return undefined;
+}
+
+/** Joins from a welcome. Undefined, with a line in the log, for one that is not for us or does not hold. */
+export async function joinFromWelcome(
+	context: EngineContext,
+	tx: Transaction,
+	incoming: Incoming,
+): Promise<LoadedChannel | undefined> {
+	const keys = await keysFor(context, tx, incoming.body);
+	if (!keys) {
+		context.log.warn('welcome for unknown keys');
+		return undefined;
+	}
+	const joined = await context.groups.join(incoming.body, { ref: keys.ref, ...keys.row });
+	if (!joined.ok || joined.value.channel !== incoming.channel) {
+		context.log.warn('welcome that does not hold', {
+			reason: joined.ok ? 'other channel' : joined.error,
+		});
+		return undefined;
+	}
+	const state = joined.value;
+	const other = context.groups
+		.members(state)
+		.find(({ account }) => account !== context.identity.account);
+	const { purpose } = keys.row;
+	// A key package given to one contact must not let anybody else in.
+	if (!other || (purpose.kind === 'contact' && purpose.account !== other.account)) return undefined;
+	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
+	const conversation = await conversationWith(context, tx, other, incoming.at);
+	const row = await addJoined(context, tx, conversation, state);
+	return { row, state };
+}
+
+async function noteInviteUse(tx: Transaction, address: string): Promise<void> {
+	const row = await tx.get('invites', address);
+	if (row?.invite.kind !== 'one-time' || row.invite.state !== 'open') return;
+	tx.put('invites', address, { ...row, invite: { ...row.invite, state: 'used' } });
+}
+
+async function conversationWith(
+	context: EngineContext,
+	tx: Transaction,
+	other: GroupMember,
+	at: number,
+): Promise<ConversationRow> {
+	const person = await tx.get('people', other.account);
+	const existing = person && (await tx.get('conversations', person.conversation));
+	if (existing) return existing;
+	const id = idFrom<ConversationId>(context.random.bytes(16));
+	const conversation = newConversation(id, other.account, context.clock.now());
+	putPerson(tx, other.account, { conversation: id, profile: UNNAMED, lastSeen: at });
+	tx.put('conversations', id, conversation);
+	return conversation;
+}
+
+export function putPerson(
+	tx: Transaction,
+	account: AccountId,
+	known: Pick<PersonRow, 'conversation' | 'profile' | 'lastSeen'>,
+): void {
+	tx.put('people', account, {
+		account,
+		verification: { kind: 'unverified' },
+		entry: undefined,
+		toldProfile: 0,
+		...known,
+	});
+}
+
+async function addJoined(
+	context: EngineContext,
+	tx: Transaction,
+	conversation: ConversationRow,
+	state: GroupState,
+): Promise<ChannelRow> {
+	const frozen = context.groups.freeze(state);
+	const { channel } = state;
+	const row: ChannelRow = {
+		channel,
+		conversation: conversation.id,
+		status: 'open',
+		generation: decodeGeneration(context.groups.context(state)),
+		epoch: frozen.epoch,
+		treeId: frozen.treeId,
+		ratchet: frozen.ratchet,
+		staged: undefined,
+		others: othersIn(context.groups, state, context.identity.device),
+		sentCount: 0,
+		counts: {},
+		parked: 0,
+	};
+	tx.put('channels', channel, row);
+	tx.put('trees', channel, frozen.tree);
+	const channels = await rankChannels(tx, conversation, row);
+	tx.put('conversations', conversation.id, {
+		...conversation,
+		channels,
+		state: conversation.state.kind === 'blocked' ? conversation.state : { kind: 'open' },
+	});
+	tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
+	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
+	tx.put('outbox', outboxKey.rotate(conversation.id, channel), { kind: 'rotate', channel });
+	await sendAgainWhatIsOpen(tx, conversation, channel);
+	return row;
+}
+
+/**
+ * A new channel takes over from one that may be lost on the other side: what was sent there and never confirmed goes
+ * out once more. Its message ids keep it single (SPEC CO-3).
+ */
+async function sendAgainWhatIsOpen(
+	tx: Transaction,
+	conversation: ConversationRow,
+	joined: ChannelId,
+): Promise<void> {
+	for (const channel of conversation.channels) {
+		if (channel === joined) continue;
+		const prefix = `${channel}#`;
+		for (const { value: key } of await tx.list('carried', { prefix, limit: 10_000 })) {
+			const message = await tx.get('messages', key);
+			if (message?.delivery.kind !== 'sent') continue;
+			tx.put('outbox', outboxKey.text(message.conversation, message.position), {
+				kind: 'text',
+				sealed: undefined,
+				replaces: undefined,
+			});
+		}
+	}
+}
+
+/** Own commit passed, by its echo or by the relay's answer: what asked for it is done. */
+export async function commitSettled(tx: Transaction, row: ChannelRow): Promise<void> {
+	tx.delete('outbox', outboxKey.rotate(row.conversation, row.channel));
+	const conversation = await tx.get('conversations', row.conversation);
+	if (!conversation) return;
+	const channels = await rankChannels(tx, conversation, row);
+	tx.put('conversations', conversation.id, { ...conversation, channels, state: { kind: 'open' } });
+}

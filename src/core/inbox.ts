@@ -1,0 +1,209 @@
+// received -> opened -> committed -> acknowledged. Whatever comes, from the relay or from a peer, goes into its
+// channel's lane; a batch is opened and written in one transaction; only then is it acknowledged.
+import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
+import { applyContent, placeUnreadable } from './apply.ts';
+import { adoptStaged, loadChannel, othersIn, saveChannel, type LoadedChannel } from './channels.ts';
+import type { EngineContext } from './context.ts';
+import { commitSettled, joinFromWelcome } from './groups.ts';
+import type { Incoming } from './incoming.ts';
+import { planNewChannel } from './mending.ts';
+import { writeDelivery } from './threads.ts';
+import type { Opened, Transaction } from './ports.ts';
+import { parkedKey, type ChannelRow } from './records.ts';
+
+export interface Inbox {
+	receive(incoming: Incoming): void;
+	/** Resolves when everything received so far is stored. */
+	drained(): Promise<void>;
+}
+
+/** Envelopes in one transaction: enough to make writing cheap, few enough to keep the screen alive. */
+const BATCH = 64;
+const MOST_PARKED = 2_000;
+
+export function createInbox(
+	context: EngineContext,
+	events: { received(conversations: ReadonlySet<ConversationId>): void },
+): Inbox {
+	const queues = new Map<ChannelId, Incoming[]>();
+
+	async function drain(channel: ChannelId): Promise<void> {
+		const queue = queues.get(channel) ?? [];
+		const batch = queue.slice(0, BATCH);
+		if (batch.length === 0) return;
+		const touched = await context.persist((tx) => storeBatch(context, tx, channel, batch));
+		queue.splice(0, batch.length);
+		if (queue.length === 0) queues.delete(channel);
+		else context.lanes.run(channel, () => drain(channel));
+		for (const { stored } of batch) stored();
+		if (touched.size > 0) events.received(touched);
+	}
+
+	return {
+		async drained() {
+			while (queues.size > 0) {
+				await Promise.all([...queues.keys()].map((channel) => context.lanes.after(channel)));
+			}
+		},
+		receive(incoming) {
+			const queue = queues.get(incoming.channel);
+			if (queue) {
+				queue.push(incoming);
+				return; // a drain of this channel is under way or planned
+			}
+			queues.set(incoming.channel, [incoming]);
+			context.lanes.run(incoming.channel, () => drain(incoming.channel));
+		},
+	};
+}
+
+/** Everything that the batch changes, in one transaction. Repeatable: it reads what it needs each time. */
+async function storeBatch(
+	context: EngineContext,
+	tx: Transaction,
+	channel: ChannelId,
+	batch: readonly Incoming[],
+): Promise<ReadonlySet<ConversationId>> {
+	const touched = new Set<ConversationId>();
+	let loaded = await loadChannel(tx, context.groups, channel);
+	for (const incoming of batch) {
+		if ((await tx.get('seen', incoming.envelope)) !== undefined) continue;
+		tx.put('seen', incoming.envelope, incoming.at);
+		if (incoming.kind === 'dropped') {
+			await tellDropped(tx, incoming.envelope);
+			continue;
+		}
+		if (incoming.kind === 'welcome') {
+			loaded ??= await joinFromWelcome(context, tx, incoming);
+			if (loaded) touched.add(loaded.row.conversation);
+			continue;
+		}
+		if (!loaded) continue; // a channel we never joined or that was superseded: nothing of it is ours
+		loaded = await storeOne(context, tx, loaded, incoming);
+		touched.add(loaded.row.conversation);
+	}
+	return touched;
+}
+
+/** The relay gave up on an own message: it waited too long for the other side. */
+async function tellDropped(tx: Transaction, envelope: EnvelopeId): Promise<void> {
+	const key = await tx.get('carried', envelope);
+	const message = key === undefined ? undefined : await tx.get('messages', key);
+	if (message) await writeDelivery(tx, message, { kind: 'failed', reason: 'expired' });
+}
+
+async function storeOne(
+	context: EngineContext,
+	tx: Transaction,
+	loaded: LoadedChannel,
+	incoming: Incoming,
+): Promise<LoadedChannel> {
+	if (incoming.kind === 'commit') {
+		const adopted = await adoptOwn(context, tx, loaded, incoming);
+		if (adopted) return unpark(context, tx, adopted);
+	}
+	const opened = await context.groups.open(loaded.state, incoming.body);
+	return storeOpened(context, tx, loaded, { incoming, opened });
+}
+
+/** Own commit coming back: MLS cannot process its own echo, so it is known by its hash (encryption.md 8). */
+async function adoptOwn(
+	context: EngineContext,
+	tx: Transaction,
+	{ row }: LoadedChannel,
+	incoming: Incoming,
+): Promise<LoadedChannel | undefined> {
+	const { staged } = row;
+	if (staged?.envelope !== incoming.envelope) return undefined;
+	const adopted = adoptStaged(tx, row, staged);
+	await commitSettled(tx, adopted);
+	return loadChannel(tx, context.groups, adopted.channel);
+}
+
+async function storeOpened(
+	context: EngineContext,
+	tx: Transaction,
+	loaded: LoadedChannel,
+	{ incoming, opened }: { readonly incoming: Incoming; readonly opened: Opened },
+): Promise<LoadedChannel> {
+	const { row } = loaded;
+	switch (opened.kind) {
+		case 'message': {
+			const saved = saveChannel(tx, row, context.groups.freeze(opened.state));
+			const next = await applyContent(context, tx, { row: saved, opened, incoming });
+			return { row: next, state: opened.state };
+		}
+		case 'commit': {
+			// Whatever we staged for this epoch lost; its outbox row is still there and plans it again.
+			const changed: ChannelRow = {
+				...row,
+				staged: undefined,
+				status: opened.removedSelf ? 'broken' : row.status,
+				others: othersIn(context.groups, opened.state, context.identity.device),
+			};
+			const saved = saveChannel(tx, changed, context.groups.freeze(opened.state));
+			return unpark(context, tx, { row: saved, state: opened.state });
+		}
+		case 'future':
+			return { ...loaded, row: park(tx, row, incoming) };
+		case 'own':
+			return loaded;
+		case 'spent':
+		case 'unreadable':
+			return { ...loaded, row: await unreadable(context, tx, row, incoming) };
+		default:
+			return opened satisfies never;
+	}
+}
+
+/** Beyond the bound nothing is kept; the hole in the sender's count asks for it again (SPEC CO-6). */
+function park(tx: Transaction, row: ChannelRow, incoming: Incoming): ChannelRow {
+	if (incoming.kind !== 'message' || row.parked >= MOST_PARKED) return row;
+	const { envelope, epoch, at, body } = incoming;
+	tx.put('parked', parkedKey(row.channel, epoch, envelope), { envelope, epoch, at, body });
+	const next = { ...row, parked: row.parked + 1 };
+	tx.put('channels', row.channel, next);
+	return next;
+}
+
+/** Opens what waited for the epoch that has just begun. */
+async function unpark(
+	context: EngineContext,
+	tx: Transaction,
+	loaded: LoadedChannel,
+): Promise<LoadedChannel> {
+	let current = loaded;
+	if (current.row.parked === 0) return current;
+	const prefix = `${current.row.channel}/`;
+	for (const { key, value } of await tx.list('parked', { prefix, limit: MOST_PARKED })) {
+		if (value.epoch > current.state.epoch) break;
+		tx.delete('parked', key);
+		const row = { ...current.row, parked: current.row.parked - 1 };
+		tx.put('channels', row.channel, row);
+		const incoming: Incoming = {
+			...value,
+			kind: 'message',
+			channel: row.channel,
+			stored: () => undefined,
+		};
+		const opened = await context.groups.open(current.state, value.body);
+		current = await storeOpened(context, tx, { ...current, row }, { incoming, opened });
+	}
+	return current;
+}
+
+async function unreadable(
+	context: EngineContext,
+	tx: Transaction,
+	row: ChannelRow,
+	incoming: Incoming,
+): Promise<ChannelRow> {
+	context.log.warn('unreadable envelope', { kind: incoming.kind, epoch: incoming.epoch });
+	if (incoming.kind === 'commit') {
+		// The relay ordered a commit that we cannot follow: this group is over for us, the next one is founded anew.
+		await planNewChannel(context, tx, row.conversation);
+		return (await tx.get('channels', row.channel)) ?? row;
+	}
+	await placeUnreadable(context, tx, row, incoming);
+	return row;
+}

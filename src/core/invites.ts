@@ -1,0 +1,111 @@
+// Own invite links towards the relay. Making one is an intention in the store, so it works offline; here it gets its
+// key package and card, and the relay learns of it, or of its end.
+import { cards } from '../protocol/content.ts';
+import type { AddressPolicy } from '../protocol/frames.ts';
+import { DEFAULT_RETENTION } from '../protocol/limits.ts';
+import type { EngineContext } from './context.ts';
+import type { RelaySession } from './relay-session.ts';
+import type { Transaction } from './ports.ts';
+import { ONLY, type InviteRow, type KeyPackageRow } from './records.ts';
+
+const USES_PER_DAY = 20;
+const MOST_INVITES = 1_000;
+
+function policyOf({ invite }: InviteRow): AddressPolicy {
+	const oneTime = invite.kind === 'one-time';
+	return {
+		uses: oneTime ? 1 : null,
+		usesPerDay: oneTime ? null : USES_PER_DAY,
+		expires: invite.expires ?? null,
+	};
+}
+
+/** Carries out what is still to do for each own link. */
+export async function syncInvites(context: EngineContext, session: RelaySession): Promise<void> {
+	const rows = await context.store.list('invites', { prefix: '', limit: MOST_INVITES });
+	for (const { key, value } of rows) {
+		if (value.todo === 'put') await publish(context, session, key);
+		if (value.todo === 'revoke') await revoke(context, session, key);
+		if (value.todo === undefined) await forgetSpentKeys(context, value);
+	}
+}
+
+async function publish(context: EngineContext, session: RelaySession, key: string): Promise<void> {
+	const ready = await context.persist((tx) => prepare(context, tx, key));
+	if (!ready) return;
+	const { row, profile, account, keyPackage } = ready;
+	const keys = await context.crypto.inviteKeys(row.secret);
+	const card = cards.encode({ type: 'card', account, profile, welcome: row.welcome, keyPackage });
+	const answer = await session.ask({
+		type: 'putAddress',
+		address: keys.address,
+		policy: policyOf(row),
+		card: await keys.sealCard(card),
+	});
+	if (answer.type !== 'accepted') return; // tried again with the next connection or change
+	await context.persist(async (tx) => {
+		const fresh = await tx.get('invites', key);
+		// The profile may have changed, or the link been revoked, while the relay answered.
+		if (fresh?.todo !== 'put' || fresh.keyPackageRef !== row.keyPackageRef) return;
+		const me = await tx.get('me', ONLY);
+		const state = fresh.invite.state === 'pending' ? 'open' : fresh.invite.state;
+		tx.put('invites', key, {
+			...fresh,
+			todo: me?.profileVersion === ready.profileVersion ? undefined : 'put',
+			invite: { ...fresh.invite, state },
+		});
+	});
+}
+
+async function prepare(context: EngineContext, tx: Transaction, key: string) {
+	const row = await tx.get('invites', key);
+	const me = await tx.get('me', ONLY);
+	if (row?.todo !== 'put' || !me) return undefined;
+	let stored = row.keyPackageRef && (await tx.get('keyPackages', row.keyPackageRef));
+	let current = row;
+	if (!stored) {
+		const made = await context.groups.newKeyPackage({ reusable: row.invite.kind === 'reusable' });
+		stored = {
+			publicPart: made.publicPart,
+			privatePart: made.privatePart,
+			purpose: { kind: 'invite', address: row.invite.address },
+			created: context.clock.now(),
+		} satisfies KeyPackageRow;
+		current = { ...row, keyPackageRef: made.ref };
+		tx.put('keyPackages', made.ref, stored);
+		tx.put('invites', key, current);
+	}
+	return {
+		row: current,
+		profile: me.profile,
+		profileVersion: me.profileVersion,
+		account: me.account,
+		keyPackage: stored.publicPart,
+	};
+}
+
+async function revoke(context: EngineContext, session: RelaySession, key: string): Promise<void> {
+	const row = await context.store.get('invites', key);
+	if (!row) return;
+	const answer = await session.ask({ type: 'revokeAddress', address: row.invite.address });
+	if (answer.type === 'unknown') return;
+	if (answer.type === 'refused' && answer.code !== 'address-unknown') return;
+	await context.persist(async (tx) => {
+		const fresh = await tx.get('invites', key);
+		if (fresh?.todo === 'revoke') tx.put('invites', key, { ...fresh, todo: undefined });
+	});
+}
+
+/** A closed link's keys stay as long as a welcome for them may still be under way, and no longer. */
+async function forgetSpentKeys(context: EngineContext, row: InviteRow): Promise<void> {
+	const { state, created, expires } = row.invite;
+	const ref = row.keyPackageRef;
+	const closed = state === 'used' || state === 'revoked' || state === 'expired';
+	const lastUse = Math.max(created, expires ?? created);
+	if (!closed || ref === undefined || context.relayTime() < lastUse + DEFAULT_RETENTION) return;
+	await context.persist((tx) => {
+		tx.delete('keyPackages', ref);
+		tx.put('invites', row.invite.address, { ...row, keyPackageRef: undefined });
+		return Promise.resolve();
+	});
+}

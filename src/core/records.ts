@@ -1,0 +1,260 @@
+// The rows of the store: what this device keeps, each under a text key. Key order is list order, so keys are built
+// here and nowhere else. Rows are plain data (CBOR); the storage room seals them before they touch a disk.
+import type { Profile } from '../protocol/content.ts';
+import type { FrozenGroup } from './ports.ts';
+import type {
+	AccountId,
+	Address,
+	ChannelId,
+	ConversationId,
+	DeviceId,
+	EnvelopeId,
+	Epoch,
+	MessageId,
+} from '../protocol/ids.ts';
+import type {
+	ConversationState,
+	Delivery,
+	Invite,
+	MessageBody,
+	MessageSummary,
+	Position,
+	Settings,
+	Verification,
+} from './model.ts';
+
+export interface MeRow {
+	readonly account: AccountId;
+	readonly device: DeviceId;
+	readonly profile: Profile;
+	readonly created: number;
+	/** Raised with each change of the profile, so that contacts are told once. */
+	readonly profileVersion: number;
+}
+
+export interface ClockRow {
+	/** Own clock minus the relay's, ms. */
+	readonly skew: number;
+}
+
+export interface ConversationRow {
+	readonly id: ConversationId;
+	/** Undefined for notes. */
+	readonly account: AccountId | undefined;
+	readonly state: ConversationState;
+	/** How to found a channel: the invite link or the contact's own address for us. */
+	readonly entry: Entrance | undefined;
+	/** Channels with this person; the one in use for sending comes first (SPEC CH-9). */
+	readonly channels: readonly ChannelId[];
+	readonly last: MessageSummary | undefined;
+	readonly unread: number;
+	readonly readTo: Position;
+	readonly failed: number;
+	readonly pinned: boolean;
+	readonly muted: boolean;
+	readonly archived: boolean;
+	readonly created: number;
+	/** Highest order seen here; the next own message goes above it. */
+	readonly highest: string;
+	/** Came with a position that was already read; the next reading covers them. */
+	readonly late: readonly MessageId[];
+}
+
+export interface Entrance {
+	readonly address: Address;
+	readonly keyPackage: Uint8Array;
+}
+
+export interface PersonRow {
+	readonly account: AccountId;
+	readonly profile: Profile;
+	readonly verification: Verification;
+	readonly lastSeen: number | undefined;
+	readonly conversation: ConversationId;
+	/** An address and key package they gave to us alone. */
+	readonly entry: Entrance | undefined;
+	/** Version of our own profile that was last put into the outbox for them. */
+	readonly toldProfile: number;
+}
+
+export interface MessageRow {
+	readonly id: MessageId;
+	readonly conversation: ConversationId;
+	readonly position: Position;
+	readonly author: AccountId;
+	readonly device: DeviceId;
+	readonly mine: boolean;
+	readonly body: MessageBody;
+	readonly sent: number;
+	readonly received: number;
+	readonly delivery: Delivery;
+	/** How it was sent last, so that it can be found for repair; own messages only, until delivered. */
+	readonly carrier: Carrier | undefined;
+}
+
+export interface Carrier {
+	readonly channel: ChannelId;
+	readonly envelope: EnvelopeId;
+	readonly count: number;
+}
+
+/** The sealed form of something on its way: retries resend exactly this. */
+export interface SealedEnvelope {
+	readonly channel: ChannelId;
+	readonly epoch: Epoch;
+	readonly envelope: EnvelopeId;
+	readonly body: Uint8Array;
+}
+
+export type OutboxRow =
+	| {
+			readonly kind: 'text';
+			readonly sealed: SealedEnvelope | undefined;
+			/** The unreadable envelope that this sending replaces. */
+			readonly replaces: EnvelopeId | undefined;
+	  }
+	/** Own keys in this channel should be renewed by a commit. */
+	| { readonly kind: 'rotate'; readonly channel: ChannelId }
+	| {
+			readonly kind: 'receipt';
+			readonly delivered: readonly MessageId[];
+			readonly read: readonly MessageId[];
+	  }
+	| { readonly kind: 'profile' }
+	| {
+			readonly kind: 'repair';
+			readonly device: DeviceId;
+			readonly envelopes: readonly EnvelopeId[];
+			readonly counts: readonly number[];
+	  }
+	| {
+			readonly kind: 'settled';
+			readonly envelopes: readonly EnvelopeId[];
+			readonly counts: readonly number[];
+	  }
+	/** Anything but text once sealed: nothing to show, only to send. */
+	| { readonly kind: 'sealed'; readonly sealed: SealedEnvelope };
+
+export interface ChannelRow {
+	readonly channel: ChannelId;
+	readonly conversation: ConversationId;
+	/** `broken`: cannot be used any more; a new generation takes its place. */
+	readonly status: 'founding' | 'open' | 'broken';
+	readonly generation: number;
+	readonly epoch: Epoch;
+	/** Which of `trees` belongs to it, and the per-message part of the group. */
+	readonly treeId: string;
+	readonly ratchet: Uint8Array;
+	readonly staged: StagedRow | undefined;
+	/** The devices that messages of this epoch are for. */
+	readonly others: readonly DeviceId[];
+	/** Own messages counted so far (SPEC CO-6). */
+	readonly sentCount: number;
+	/** Per sending device: every count up to `to` came; `holes` did not, or not yet. */
+	readonly counts: Readonly<Record<DeviceId, CountRow>>;
+	readonly parked: number;
+}
+
+export interface CountRow {
+	readonly to: number;
+	readonly holes: readonly number[];
+}
+
+export interface StagedRow {
+	readonly commit: Uint8Array;
+	readonly hash: string;
+	readonly envelope: EnvelopeId;
+	readonly expected: Epoch;
+	readonly add: readonly { readonly leaf: number; readonly address: Address }[];
+	readonly welcome: Uint8Array | undefined;
+	readonly others: readonly DeviceId[];
+	readonly next: FrozenGroup;
+}
+
+export interface ParkedRow {
+	readonly envelope: EnvelopeId;
+	readonly epoch: Epoch;
+	readonly at: number;
+	readonly body: Uint8Array;
+}
+
+/** An own key package that is out in the world. */
+export interface KeyPackageRow {
+	readonly publicPart: Uint8Array;
+	readonly privatePart: Uint8Array;
+	readonly purpose:
+		| { readonly kind: 'invite'; readonly address: Address }
+		| { readonly kind: 'contact'; readonly account: AccountId };
+	readonly created: number;
+}
+
+export interface InviteRow {
+	readonly invite: Invite;
+	readonly secret: Uint8Array;
+	readonly welcome: string;
+	readonly keyPackageRef: string | undefined;
+	/** What the relay must still be told. */
+	readonly todo: 'put' | 'revoke' | undefined;
+}
+
+/** An own address given to one contact. */
+export interface ContactAddressRow {
+	readonly address: Address;
+	readonly keyPackageRef: string;
+	readonly registered: boolean;
+}
+
+export interface Rows {
+	/** Keys: me, settings, clock. */
+	me: MeRow;
+	settings: Settings;
+	clock: ClockRow;
+	conversations: ConversationRow;
+	people: PersonRow;
+	messages: MessageRow;
+	/** Message id to its key in `messages`. */
+	messageKeys: string;
+	drafts: string;
+	outbox: OutboxRow;
+	channels: ChannelRow;
+	trees: Uint8Array;
+	parked: ParkedRow;
+	/** Envelope id to the ms it was first seen. Not sealed: there is nothing to hide in it. */
+	seen: number;
+	/** Own envelope, or channel and count, to the key of the message it carries; until delivered. */
+	carried: string;
+	keyPackages: KeyPackageRow;
+	invites: InviteRow;
+	contactAddresses: ContactAddressRow;
+}
+
+export type StoreName = keyof Rows;
+
+/** The one key of the stores that hold a single row. */
+export const ONLY = 'only';
+
+export const messageKey = (conversation: ConversationId, position: Position): string =>
+	`${conversation}/${position}`;
+export const inConversation = (conversation: ConversationId): string => `${conversation}/`;
+
+/** Outbox keys: what is not text sorts before all text ('!' is below every hex digit). */
+export const outboxKey = {
+	text: (conversation: ConversationId, position: Position) => `${conversation}/${position}`,
+	profile: (conversation: ConversationId) => `${conversation}/!1profile`,
+	receipt: (conversation: ConversationId) => `${conversation}/!2receipt`,
+	repair: (conversation: ConversationId, device: DeviceId) => `${conversation}/!3repair/${device}`,
+	settled: (conversation: ConversationId) => `${conversation}/!4settled`,
+	rotate: (conversation: ConversationId, channel: ChannelId) =>
+		`${conversation}/!5rotate/${channel}`,
+	sealed: (conversation: ConversationId, envelope: EnvelopeId) =>
+		`${conversation}/!0sealed/${envelope}`,
+	conversation: (key: string) => key.slice(0, key.indexOf('/')) as ConversationId,
+};
+
+export const parkedKey = (channel: ChannelId, epoch: Epoch, envelope: EnvelopeId): string =>
+	`${channel}/${epoch.toString(16).padStart(8, '0')}/${envelope}`;
+
+export const carriedKey = {
+	envelope: (envelope: EnvelopeId) => envelope as string,
+	count: (channel: ChannelId, count: number) => `${channel}#${count}`,
+};

@@ -1,0 +1,116 @@
+// Optimistic transactions over any backend that can read a row with its revision and commit a set of writes under
+// the condition that the rows read are unchanged. This is what keeps a second writer from corrupting anything: tabs
+// write intentions while the engine works, and whoever comes second runs again on what the first one left.
+import type { Entry, KeyRange, Result, StoreFailure, Touched, Transaction } from '../ports.ts';
+import type { Rows, StoreName } from '../records.ts';
+
+/** A row and the mark of its last change; a row that is absent has revision undefined. */
+export interface Versioned<Name extends StoreName> {
+	readonly revision: number;
+	readonly value: Rows[Name];
+}
+
+export interface Check {
+	readonly store: StoreName;
+	readonly key: string;
+	readonly revision: number | undefined;
+}
+
+export interface Write {
+	readonly store: StoreName;
+	readonly key: string;
+	/** Undefined deletes. */
+	readonly value: Rows[StoreName] | undefined;
+}
+
+export interface Backend {
+	read<Name extends StoreName>(store: Name, key: string): Promise<Versioned<Name> | undefined>;
+	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
+	/** All or nothing, durable when it resolves. */
+	commit(
+		checks: readonly Check[],
+		writes: readonly Write[],
+	): Promise<'done' | 'conflict' | StoreFailure>;
+}
+
+/** So many conflicts in a row mean a body that conflicts with itself: a bug. */
+const MOST_ATTEMPTS = 50;
+
+const nameOf = (store: StoreName, key: string) => `${store}/${key}`;
+
+/** One attempt: what it read, and what it wants written. */
+class Attempt implements Transaction {
+	readonly checks = new Map<string, Check>();
+	readonly writes = new Map<string, Write>();
+	readonly #backend: Backend;
+
+	constructor(backend: Backend) {
+		this.#backend = backend;
+	}
+
+	async get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined> {
+		const name = nameOf(store, key);
+		const written = this.writes.get(name);
+		if (written) return written.value as Rows[Name] | undefined;
+		const row = await this.#backend.read(store, key);
+		// The first read counts: a later one that differs must not hide that the row moved in between.
+		if (!this.checks.has(name)) this.checks.set(name, { store, key, revision: row?.revision });
+		return row?.value;
+	}
+
+	async list<Name extends StoreName>(
+		store: Name,
+		range: KeyRange,
+	): Promise<readonly Entry<Name>[]> {
+		const stored = await this.#backend.list(store, range);
+		return stored.filter(({ key }) => {
+			const written = this.writes.get(nameOf(store, key));
+			return !written || written.value !== undefined;
+		});
+	}
+
+	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void {
+		this.writes.set(nameOf(store, key), { store, key, value });
+	}
+
+	delete(store: StoreName, key: string): void {
+		this.writes.set(nameOf(store, key), { store, key, value: undefined });
+	}
+}
+
+/** Runs `body` until its commit passes. */
+export async function transactOn<Value>(
+	backend: Backend,
+	body: (tx: Transaction) => Promise<Value>,
+	committed: (touched: readonly Touched[]) => void,
+): Promise<Result<Value, StoreFailure>> {
+	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+		const tx = new Attempt(backend);
+		const value = await body(tx);
+		const writes = [...tx.writes.values()];
+		if (writes.length === 0) return { ok: true, value };
+		const outcome = await backend.commit([...tx.checks.values()], writes);
+		if (outcome === 'conflict') continue;
+		if (outcome !== 'done') return { ok: false, error: outcome };
+		committed(writes.map(({ store, key }) => ({ store, key })));
+		return { ok: true, value };
+	}
+	throw new Error('a transaction conflicted too often');
+}
+
+/** Listeners of one store; a listener that throws must not keep the others from hearing. */
+export function createListeners(): {
+	add(listener: (touched: readonly Touched[]) => void): () => void;
+	tell: (touched: readonly Touched[]) => void;
+} {
+	const listeners = new Set<(touched: readonly Touched[]) => void>();
+	return {
+		add(listener) {
+			listeners.add(listener);
+			return () => listeners.delete(listener);
+		},
+		tell(touched) {
+			for (const listener of [...listeners]) listener(touched);
+		},
+	};
+}

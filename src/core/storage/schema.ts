@@ -1,0 +1,46 @@
+// The database of this origin and how it grew. Migrations are append-only: the index is the version, and each has a
+// test that opens a stored database of the version before.
+import type { DBSchema, IDBPDatabase } from 'idb';
+import type { StoreName } from '../records.ts';
+
+/** A row at rest: `sealed` is CBOR under the device's data key, bound to store and key. */
+export interface StoredRow {
+	readonly revision: number;
+	readonly sealed: Uint8Array<ArrayBuffer>;
+}
+
+type RowStores = { [Name in StoreName]: { key: string; value: StoredRow } };
+
+export interface Database extends DBSchema, RowStores {
+	/** Key handles, structured-cloned: a CryptoKey that cannot be exported cannot be anything else. */
+	vault: { key: string; value: unknown };
+}
+
+type Migration = (db: IDBPDatabase<Database>) => void;
+
+const VERSION_1: readonly (StoreName | 'vault')[] = [
+	'me',
+	'settings',
+	'clock',
+	'conversations',
+	'people',
+	'messages',
+	'messageKeys',
+	'drafts',
+	'outbox',
+	'channels',
+	'trees',
+	'parked',
+	'seen',
+	'carried',
+	'keyPackages',
+	'invites',
+	'contactAddresses',
+	'vault',
+];
+
+export const MIGRATIONS: readonly Migration[] = [
+	(db) => {
+		for (const name of VERSION_1) db.createObjectStore(name);
+	},
+];

@@ -1,0 +1,191 @@
+// A conversation and its messages as rows: adding a message, raising its delivery, counting what is unread. All of it
+// inside the caller's transaction, so that the list, the log and the outbox never disagree.
+import { highestOf } from './positions.ts';
+import { BEGINNING } from './positions.ts';
+import type { AccountId, Delivery, MessageSummary } from './model.ts';
+import type { ConversationId, MessageId } from '../protocol/ids.ts';
+import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
+import type { Transaction } from './ports.ts';
+import {
+	carriedKey,
+	messageKey,
+	outboxKey,
+	type ConversationRow,
+	type MessageRow,
+} from './records.ts';
+
+const SUMMARY_CHARACTERS = 140;
+/** Messages that came late and wait for the next reading; beyond it they count as read. */
+const MOST_LATE = 512;
+
+export function newConversation(
+	id: ConversationId,
+	account: AccountId | undefined,
+	created: number,
+): ConversationRow {
+	return {
+		id,
+		account,
+		state: { kind: 'open' },
+		entry: undefined,
+		channels: [],
+		last: undefined,
+		unread: 0,
+		readTo: BEGINNING,
+		failed: 0,
+		pinned: false,
+		muted: false,
+		archived: false,
+		created,
+		highest: '',
+		late: [],
+	};
+}
+
+/** One line, whole graphemes: a family emoji is not cut in half. */
+function summaryText(text: string): string {
+	const line = text
+		.slice(0, SUMMARY_CHARACTERS * 8)
+		.replace(/\s+/gu, ' ')
+		.trim();
+	if (line.length <= SUMMARY_CHARACTERS) return line;
+	let end = 0;
+	for (const { index, segment } of new Intl.Segmenter().segment(line)) {
+		if (index + segment.length > SUMMARY_CHARACTERS) break;
+		end = index + segment.length;
+	}
+	return line.slice(0, end);
+}
+
+export function summaryOf(message: MessageRow): MessageSummary {
+	return {
+		id: message.id,
+		position: message.position,
+		mine: message.mine,
+		text: message.body.kind === 'text' ? summaryText(message.body.text) : '',
+		sent: message.sent,
+		delivery: message.delivery,
+	};
+}
+
+/** Adds a message and brings the conversation's row up to date. False if this message is already there. */
+export async function addMessage(tx: Transaction, message: MessageRow): Promise<boolean> {
+	if ((await tx.get('messageKeys', message.id)) !== undefined) return false;
+	const conversation = await tx.get('conversations', message.conversation);
+	if (!conversation) return false;
+	const key = messageKey(message.conversation, message.position);
+	tx.put('messages', key, message);
+	tx.put('messageKeys', message.id, key);
+	const isLate = !message.mine && message.position <= conversation.readTo;
+	tx.put('conversations', conversation.id, {
+		...conversation,
+		last:
+			!conversation.last || conversation.last.position < message.position
+				? summaryOf(message)
+				: conversation.last,
+		unread: conversation.unread + (message.mine ? 0 : 1),
+		highest: highestOf(conversation.highest, message.position.slice(0, 16)),
+		archived: conversation.archived && (message.mine || conversation.muted),
+		late: isLate ? [...conversation.late, message.id].slice(-MOST_LATE) : conversation.late,
+	});
+	return true;
+}
+
+/** Takes a message away, and gives the list the one before it. */
+export async function removeMessage(tx: Transaction, id: MessageId): Promise<void> {
+	const key = await tx.get('messageKeys', id);
+	const message = key === undefined ? undefined : await tx.get('messages', key);
+	if (key === undefined || !message) return;
+	tx.delete('messages', key);
+	tx.delete('messageKeys', id);
+	const conversation = await tx.get('conversations', message.conversation);
+	if (!conversation) return;
+	const prefix = `${message.conversation}/`;
+	// Two, because the one that is being deleted may be the newest.
+	const [before] = await tx.list('messages', { prefix, limit: 2, newestFirst: true });
+	tx.put('conversations', conversation.id, {
+		...conversation,
+		last: conversation.last?.id === id ? before && summaryOf(before.value) : conversation.last,
+		unread: Math.max(0, conversation.unread - (message.mine ? 0 : 1)),
+		failed: conversation.failed - (message.delivery.kind === 'failed' ? 1 : 0),
+		late: conversation.late.filter((late) => late !== id),
+	});
+}
+
+const RANK: Record<Delivery['kind'], number> = {
+	received: 9,
+	failed: 0,
+	queued: 0,
+	sent: 1,
+	delivered: 2,
+	read: 3,
+};
+
+/** Raises the delivery of an own message; never lowers it (SPEC CO-5). */
+export async function raiseDelivery(
+	tx: Transaction,
+	id: MessageId,
+	delivery: Delivery,
+): Promise<void> {
+	const key = await tx.get('messageKeys', id);
+	const message = key === undefined ? undefined : await tx.get('messages', key);
+	if (!message?.mine || RANK[delivery.kind] <= RANK[message.delivery.kind]) return;
+	await writeDelivery(tx, message, delivery);
+}
+
+/** Sets the delivery where it may also fall: failing, and trying again. */
+export async function writeDelivery(
+	tx: Transaction,
+	message: MessageRow,
+	delivery: Delivery,
+): Promise<void> {
+	const arrived = RANK[delivery.kind] >= RANK.delivered;
+	if (arrived && message.carrier) {
+		tx.delete('carried', carriedKey.envelope(message.carrier.envelope));
+		tx.delete('carried', carriedKey.count(message.carrier.channel, message.carrier.count));
+	}
+	const next = { ...message, delivery, carrier: arrived ? undefined : message.carrier };
+	tx.put('messages', messageKey(message.conversation, message.position), next);
+	const conversation = await tx.get('conversations', message.conversation);
+	if (!conversation) return;
+	const failed =
+		conversation.failed +
+		(delivery.kind === 'failed' ? 1 : 0) -
+		(message.delivery.kind === 'failed' ? 1 : 0);
+	const isLast = conversation.last?.id === message.id;
+	if (!isLast && failed === conversation.failed) return;
+	tx.put('conversations', conversation.id, {
+		...conversation,
+		failed,
+		last: isLast ? summaryOf(next) : conversation.last,
+	});
+}
+
+/** Adds ids to the receipt that will go to the other side; a message that is read was also delivered. */
+export async function queueReceipt(
+	tx: Transaction,
+	conversation: ConversationId,
+	added: { readonly delivered?: readonly MessageId[]; readonly read?: readonly MessageId[] },
+): Promise<void> {
+	const key = outboxKey.receipt(conversation);
+	const row = await tx.get('outbox', key);
+	const before = row?.kind === 'receipt' ? row : { delivered: [], read: [] };
+	tx.put('outbox', key, {
+		kind: 'receipt',
+		delivered: [...new Set([...before.delivered, ...(added.delivered ?? [])])],
+		read: [...new Set([...before.read, ...(added.read ?? [])])],
+	});
+}
+
+/** The part of a receipt that fits one content frame, and what remains. */
+export function splitReceipt(row: {
+	readonly delivered: readonly MessageId[];
+	readonly read: readonly MessageId[];
+}) {
+	const part = (ids: readonly MessageId[]) => ids.slice(0, MAX_RECEIPT_IDS);
+	const rest = (ids: readonly MessageId[]) => ids.slice(MAX_RECEIPT_IDS);
+	return {
+		now: { delivered: part(row.delivered), read: part(row.read) },
+		later: { delivered: rest(row.delivered), read: rest(row.read) },
+	};
+}

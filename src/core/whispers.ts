@@ -1,0 +1,70 @@
+// Sealing and opening what is never stored. The key comes from the channel's MLS epoch, so a whisper of another epoch
+// cannot be opened, and is simply not heard.
+import { whispers, type Whisper } from '../protocol/content.ts';
+import { MAX_EPHEMERAL_BYTES } from '../protocol/limits.ts';
+import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
+import { loadChannel } from './channels.ts';
+import type { EngineContext } from './context.ts';
+import type { GroupMember, WhisperScope } from './ports.ts';
+
+const EXPORT_LABEL = 'kith ephemeral';
+const KEY_BYTES = 32;
+const MOST_SCOPES = 200;
+
+interface Scope extends WhisperScope {
+	readonly conversation: ConversationId;
+	readonly members: readonly GroupMember[];
+}
+
+export interface HeardWhisper {
+	readonly conversation: ConversationId;
+	readonly channel: ChannelId;
+	readonly device: DeviceId;
+	readonly whisper: Whisper;
+}
+
+export interface WhisperSealer {
+	/** Undefined for a channel that is not open here. */
+	seal(channel: ChannelId, whisper: Whisper): Promise<Uint8Array | undefined>;
+	/** Undefined for anything that is not a whisper of another device in the channel's current epoch. */
+	open(channel: ChannelId, sealed: Uint8Array): Promise<HeardWhisper | undefined>;
+}
+
+export function createWhisperSealer(context: EngineContext): WhisperSealer {
+	const scopes = new Map<ChannelId, Scope>();
+
+	async function scopeOf(channel: ChannelId): Promise<Scope | undefined> {
+		const row = await context.store.get('channels', channel);
+		if (row?.status !== 'open') return undefined;
+		const known = scopes.get(channel);
+		if (known?.epoch === row.epoch) return known;
+		const loaded = await loadChannel(context.store, context.groups, channel);
+		if (!loaded) return undefined;
+		const scope: Scope = {
+			channel,
+			conversation: loaded.row.conversation,
+			epoch: loaded.state.epoch,
+			key: await context.groups.exportSecret(loaded.state, EXPORT_LABEL, KEY_BYTES),
+			members: context.groups.members(loaded.state),
+		};
+		if (scopes.size >= MOST_SCOPES) scopes.clear();
+		scopes.set(channel, scope);
+		return scope;
+	}
+
+	return {
+		async seal(channel, whisper) {
+			const scope = await scopeOf(channel);
+			return scope && context.crypto.sealWhisper(scope, context.identity, whispers.encode(whisper));
+		},
+		async open(channel, sealed) {
+			const scope = await scopeOf(channel);
+			const opened = scope && (await context.crypto.openWhisper(scope, scope.members, sealed));
+			if (!opened || opened.from.device === context.identity.device) return undefined;
+			const decoded = whispers.decode(opened.payload, MAX_EPHEMERAL_BYTES);
+			if (!decoded.ok) return undefined;
+			const { conversation } = scope;
+			return { conversation, channel, device: opened.from.device, whisper: decoded.value };
+		},
+	};
+}
