@@ -35,7 +35,3 @@ export function toBufferSource(bytes: Uint8Array): Uint8Array<ArrayBuffer> {
 		? new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 		: copyBytes(bytes);
 }
-
-export async function sha256(bytes: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
-	return new Uint8Array(await crypto.subtle.digest('SHA-256', toBufferSource(bytes)));
-}

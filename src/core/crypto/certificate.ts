@@ -1,17 +1,20 @@
 // A device certificate: the account key says "this device key is mine". It is what makes a leaf of a group, a
-// mailbox and a person one and the same.
+// mailbox and a person one and the same, and it is the credential of the device's leaves in MLS.
 //
 // Certificate = CBOR [body, signature]; body = CBOR [1, account key, device key, device name, created ms];
 // the signature is by the account key over the body for 'kith device certificate'.
+import { sha256 } from '@noble/hashes/sha2.js';
 import { parseCbor, writeCbor } from '../../protocol/codec.ts';
 import type { AccountId, DeviceId } from '../../protocol/ids.ts';
 import { fromBase64Url, idFrom } from '../../protocol/ids.ts';
 import type { Result } from '../ports.ts';
-import { ID_BYTES, sha256 } from './bytes.ts';
+import { ID_BYTES, equalBytes } from './bytes.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES, signWith, verifySignature } from './signing.ts';
 
 export const MAX_DEVICE_NAME_CHARACTERS = 64;
 const VERSION = 1;
+/** Two keys, a signature and the longest name stay well below. */
+const MAX_BYTES = 1024;
 
 export interface DeviceCertificate {
 	readonly account: AccountId;
@@ -24,8 +27,8 @@ export interface DeviceCertificate {
 export type CertificateFailure = 'malformed' | 'forged';
 
 /** The DeviceId of a device key: first 16 bytes of its SHA-256. */
-export async function deviceIdOf(devicePublicKey: Uint8Array): Promise<DeviceId> {
-	return idFrom<DeviceId>((await sha256(devicePublicKey)).subarray(0, ID_BYTES));
+export function deviceIdOf(devicePublicKey: Uint8Array): DeviceId {
+	return idFrom<DeviceId>(sha256(devicePublicKey).subarray(0, ID_BYTES));
 }
 
 /** The Ed25519 public key that an AccountId spells; throws for a text that is no AccountId. */
@@ -74,7 +77,14 @@ export async function verifyCertificate(
 	return holds ? { ok: true, value: certificate } : { ok: false, error: 'forged' };
 }
 
+/** RFC 9420 5.3.1: true if the certificate holds and is about exactly this signature key. */
+export async function certifies(bytes: Uint8Array, signatureKey: Uint8Array): Promise<boolean> {
+	const certificate = await verifyCertificate(bytes);
+	return certificate.ok && equalBytes(certificate.value.devicePublicKey, signatureKey);
+}
+
 function readSigned(bytes: Uint8Array) {
+	if (bytes.length > MAX_BYTES) return undefined;
 	const items = parseCbor(bytes);
 	if (!Array.isArray(items) || items.length !== 2) return undefined;
 	const [body, signature] = items as unknown[];

@@ -5,10 +5,11 @@
 // List = CBOR [link...]; link = CBOR [body, signature];
 // body = CBOR [1, account key, sequence, hash of the previous link (empty at 0), created ms, change];
 // change = [1, certificate] to add, [0, device key] to remove.
+import { sha256 } from '@noble/hashes/sha2.js';
 import { parseCbor, writeCbor } from '../../protocol/codec.ts';
 import type { AccountId, DeviceId } from '../../protocol/ids.ts';
 import type { Result } from '../ports.ts';
-import { equalBytes, sha256 } from './bytes.ts';
+import { equalBytes } from './bytes.ts';
 import type { DeviceCertificate } from './certificate.ts';
 import { accountPublicKey, deviceIdOf, verifyCertificate } from './certificate.ts';
 import { PUBLIC_KEY_BYTES, SIGNATURE_BYTES, signWith, verifySignature } from './signing.ts';
@@ -100,7 +101,7 @@ export async function verifyDeviceList(
 	for (const [sequence, link] of (links as unknown[]).entries()) {
 		const failure = await applyLink(link, { account, sequence, after: hash }, devices);
 		if (failure) return { ok: false, error: failure };
-		hash = await sha256(link as Uint8Array);
+		hash = sha256(link as Uint8Array);
 		if (pinned?.sequence === sequence && !equalBytes(pinned.hash, hash)) {
 			return { ok: false, error: 'forked' };
 		}
@@ -151,13 +152,13 @@ async function applyLink(
 	if (read.change.kind === 'remove') {
 		// Removing what is not there would make two lists of one meaning, and the last device cannot remove itself:
 		// an account without devices is an account that nobody can reach or change again.
-		const device = await deviceIdOf(read.change.devicePublicKey);
+		const device = deviceIdOf(read.change.devicePublicKey);
 		return devices.delete(device) && devices.size > 0 ? undefined : 'malformed';
 	}
 	const certificate = await verifyCertificate(read.change.certificate);
 	if (!certificate.ok) return certificate.error;
 	if (certificate.value.account !== place.account) return 'forged';
-	const device = await deviceIdOf(certificate.value.devicePublicKey);
+	const device = deviceIdOf(certificate.value.devicePublicKey);
 	if (devices.has(device)) return 'malformed';
 	devices.set(device, certificate.value);
 	return undefined;

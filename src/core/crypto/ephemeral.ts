@@ -34,7 +34,7 @@ export async function openWhisper(
 	const [publicKey, signature, payload] = items as unknown[];
 	if (!(publicKey instanceof Uint8Array) || !(signature instanceof Uint8Array)) return undefined;
 	if (!(payload instanceof Uint8Array)) return undefined;
-	const device = await deviceIdOf(publicKey);
+	const device = deviceIdOf(publicKey);
 	const from = members.find((member) => member.device === device);
 	if (!from) return undefined;
 	const bytes = signedPart(scope, device, payload);

@@ -30,7 +30,7 @@ describe('identity', () => {
 		expect(stored.wrappingKey.extractable).toBe(false);
 		expect((await openAccountKey(stored)).extractable).toBe(false);
 		const identity = openIdentity(stored);
-		expect(identity.device).toBe(await deviceIdOf(identity.devicePublicKey));
+		expect(identity.device).toBe(deviceIdOf(identity.devicePublicKey));
 		const bytes = utf8('challenge');
 		const signature = await identity.sign('kith login', bytes);
 		const claim = { publicKey: identity.devicePublicKey, bytes, signature };

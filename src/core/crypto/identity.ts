@@ -60,7 +60,7 @@ export async function createIdentity(options: {
 	return {
 		version: 1,
 		account,
-		device: await deviceIdOf(devicePublicKey),
+		device: deviceIdOf(devicePublicKey),
 		wrappedAccountKey: new Uint8Array(wrapped),
 		wrappingNonce,
 		wrappingKey,

@@ -1,12 +1,12 @@
 // A ts-mls state as the engine's GroupState, and what both sides of the port say about members and failures.
-import type { ClientState, MLSMessage, RatchetTree } from 'ts-mls';
+import type { ClientState, LeafNode, MLSMessage, RatchetTree } from 'ts-mls';
 import { decodeMlsMessage } from 'ts-mls/message.js';
 import { CryptoError, CryptoVerificationError, ValidationError } from 'ts-mls/mlsError.js';
 import type { ChannelId } from '../../protocol/ids.ts';
 import { idFrom, toBase64Url } from '../../protocol/ids.ts';
 import type { GroupFailure, GroupMember, GroupState } from '../ports.ts';
 import { ID_BYTES, copyBytes } from './bytes.ts';
-import { readCredential } from './credential.ts';
+import { deviceIdOf, readCertificate } from './certificate.ts';
 import { freezeTree } from './mls-frozen.ts';
 
 /** Type of the GroupContext extension that holds the engine's group data (RFC 9420 17.3, private use). */
@@ -65,13 +65,19 @@ function treePartOf(treeId: string, mls: ClientState): TreePart {
 	return { treeId, frozen: () => (bytes ??= freezeTree(treeId, mls)) };
 }
 
+/** The device that a leaf belongs to, for one whose credential was verified when it entered. */
+export function deviceOf({ credential }: LeafNode): Omit<GroupMember, 'leaf'> | undefined {
+	if (credential.credentialType !== 'basic') return undefined;
+	const certificate = readCertificate(credential.identity);
+	if (!certificate) return undefined;
+	return { account: certificate.account, device: deviceIdOf(certificate.devicePublicKey) };
+}
+
 /** The member at a leaf; undefined for a blank one. */
 export function memberAt(tree: RatchetTree, leaf: number): GroupMember | undefined {
 	const node = tree[leaf * 2];
-	if (node?.nodeType !== 'leaf' || node.leaf.credential.credentialType !== 'basic')
-		return undefined;
-	const credential = readCredential(node.leaf.credential.identity);
-	return credential && { leaf, ...credential };
+	const device = node?.nodeType === 'leaf' ? deviceOf(node.leaf) : undefined;
+	return device && { leaf, ...device };
 }
 
 export function membersOf(tree: RatchetTree): GroupMember[] {

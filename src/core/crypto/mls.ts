@@ -4,8 +4,14 @@
 // - commits carry Add, Remove and GroupContextExtensions by value; there are no stand-alone proposals;
 // - an external commit may only replace a leaf by another of the same device key (resync). Anybody who holds the
 //   public GroupInfo, and the relay may, could otherwise join.
-import type { Capabilities, CiphersuiteImpl, ClientConfig, ClientState, KeyPackage } from 'ts-mls';
-import type { LifetimeConfig, MLSMessage, PrivateKeyPackage, Proposal } from 'ts-mls';
+import { sha256 } from '@noble/hashes/sha2.js';
+import type {
+	AuthenticationService,
+	ClientConfig,
+	ClientState,
+	MLSMessage,
+	Proposal,
+} from 'ts-mls';
 import { createGroup, joinGroup } from 'ts-mls/clientState.js';
 import {
 	createCommit,
@@ -13,14 +19,8 @@ import {
 	joinGroupExternal,
 } from 'ts-mls/createCommit.js';
 import { createApplicationMessage } from 'ts-mls/createMessage.js';
-import {
-	generateKeyPackageWithKey,
-	makeKeyPackageRef,
-	verifyKeyPackage,
-} from 'ts-mls/keyPackage.js';
 import { defaultKeyPackageEqualityConfig } from 'ts-mls/keyPackageEqualityConfig.js';
 import { mlsExporter } from 'ts-mls/keySchedule.js';
-import { verifyLeafNodeSignatureKeyPackage } from 'ts-mls/leafNode.js';
 import { encodeMlsMessage } from 'ts-mls/message.js';
 import { emptyPskIndex } from 'ts-mls/pskIndex.js';
 import { fromBase64Url, toBase64Url } from '../../protocol/ids.ts';
@@ -31,16 +31,16 @@ import type {
 	GroupFailure,
 	GroupState,
 	Identity,
-	KeyPackagePair,
 	Result,
 	StagedCommit,
 } from '../ports.ts';
-import { ID_BYTES, concatBytes, copyBytes, sha256 } from './bytes.ts';
-import { readCredential, verifyCredential, writeCredential } from './credential.ts';
+import { ID_BYTES, copyBytes } from './bytes.ts';
+import { certifies } from './certificate.ts';
 import { freezeRatchet, thawGroup } from './mls-frozen.ts';
 import {
 	GROUP_DATA,
 	decodeMessage,
+	deviceOf,
 	failureOf,
 	heldOf,
 	holdNew,
@@ -49,16 +49,16 @@ import {
 	membersOf,
 	mlsOf,
 } from './mls-group.ts';
+import {
+	MAX_LIFETIME,
+	generateKeyPackage,
+	judgeKeyPackage,
+	packPair,
+	readKeyPackage,
+	unpackPair,
+} from './mls-key-package.ts';
 import { openMessage } from './mls-open.ts';
-import { SIGNING_HANDLE, SUITE, createSuite } from './mls-suite.ts';
-
-const DAY = 24 * 60 * 60;
-/** Clocks disagree: a key package made a moment ahead of ours must not be refused. */
-const LIFETIME_MARGIN = DAY;
-const ONE_TIME_LIFETIME = 90 * DAY;
-const REUSABLE_LIFETIME = 365 * DAY;
-/** KeyPackage extension of the MLS extensions draft: this package may be used more than once. */
-const LAST_RESORT = 10;
+import { SUITE, createSuite } from './mls-suite.ts';
 
 /** encryption.md 10: enough for mail that waited for days and for a chat that ran hot meanwhile. */
 const RETENTION = {
@@ -73,14 +73,12 @@ const PADDING_LIMIT = 1024;
 /** What RFC 9420 6.3.1 puts around the plaintext before padding: two length prefixes and the signature. */
 const CONTENT_OVERHEAD = 2 + 2 + 64;
 
-const HPKE_KEY_BYTES = 32;
-
-const CAPABILITIES: Capabilities = {
-	versions: ['mls10'],
-	ciphersuites: [SUITE],
-	extensions: [LAST_RESORT, GROUP_DATA],
-	proposals: [],
-	credentials: ['basic'],
+/** RFC 9420 5.3.1: a leaf is a device whose account certified its signature key. */
+const authService: AuthenticationService = {
+	async validateCredential(credential, signaturePublicKey) {
+		if (credential.credentialType !== 'basic') return false;
+		return certifies(credential.identity, signaturePublicKey);
+	},
 };
 
 /** The GroupCrypto port for one device. `clock.now()` is in ms since 1970 and judges key package lifetimes. */
@@ -102,7 +100,7 @@ export async function createGroupCrypto(options: {
 		const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(next, [], suite);
 		return {
 			commit: bytes,
-			hash: toBase64Url(await sha256(bytes)),
+			hash: toBase64Url(sha256(bytes)),
 			...(welcome && { welcome: encodeMlsMessage(welcome) }),
 			groupInfo: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo }),
 			next: holdNew(next),
@@ -111,33 +109,23 @@ export async function createGroupCrypto(options: {
 
 	return {
 		async newKeyPackage({ reusable }) {
-			return packPair(await generate(identity, suite, { reusable, now: seconds() }), suite);
+			return packPair(
+				await generateKeyPackage(identity, suite, { reusable, now: seconds() }),
+				suite,
+			);
 		},
 
 		async inspectKeyPackage(publicPart) {
 			const keyPackage = readKeyPackage(publicPart);
 			if (!keyPackage) return { ok: false, error: 'malformed' };
-			const { leafNode } = keyPackage;
-			const now = seconds();
-			if (leafNode.lifetime.notBefore > now || leafNode.lifetime.notAfter < now) {
-				return { ok: false, error: 'unsupported' };
-			}
-			const valid =
-				(await verifyKeyPackage(keyPackage, suite.signature)) &&
-				(await verifyLeafNodeSignatureKeyPackage(leafNode, suite.signature)) &&
-				(await config.authService.validateCredential(
-					leafNode.credential,
-					leafNode.signaturePublicKey,
-				));
-			const member =
-				valid && leafNode.credential.credentialType === 'basic'
-					? readCredential(leafNode.credential.identity)
-					: undefined;
+			const failure = await judgeKeyPackage(keyPackage, suite, { authService, now: seconds() });
+			if (failure) return { ok: false, error: failure };
+			const member = deviceOf(keyPackage.leafNode);
 			return member ? { ok: true, value: member } : { ok: false, error: 'forged' };
 		},
 
 		async found(channel, context) {
-			const { publicPackage, privatePackage } = await generate(identity, suite, {
+			const { publicPackage, privatePackage } = await generateKeyPackage(identity, suite, {
 				reusable: false,
 				now: seconds(),
 			});
@@ -182,7 +170,7 @@ export async function createGroupCrypto(options: {
 			const message = decodeMessage(groupInfo);
 			if (message?.wireformat !== 'mls_group_info') return { ok: false, error: 'malformed' };
 			return attempt(async () => {
-				const { publicPackage, privatePackage } = await generate(identity, suite, {
+				const { publicPackage, privatePackage } = await generateKeyPackage(identity, suite, {
 					reusable: false,
 					now: seconds(),
 				});
@@ -268,8 +256,8 @@ export async function createGroupCrypto(options: {
 
 function clientConfig(clock: { now(): number }): ClientConfig {
 	// `now` is read by our patch of ts-mls, which otherwise asks Date: a simulated world has its own time.
-	const lifetimeConfig: LifetimeConfig & { now: () => number } = {
-		maximumTotalLifetime: BigInt(REUSABLE_LIFETIME + LIFETIME_MARGIN),
+	const lifetimeConfig: ClientConfig['lifetimeConfig'] & { now: () => number } = {
+		maximumTotalLifetime: BigInt(MAX_LIFETIME),
 		validateLifetimeOnReceive: false,
 		now: () => clock.now(),
 	};
@@ -278,12 +266,7 @@ function clientConfig(clock: { now(): number }): ClientConfig {
 		lifetimeConfig,
 		keyPackageEqualityConfig: defaultKeyPackageEqualityConfig,
 		paddingConfig: { kind: 'padUntilLength', padUntilLength: PADDING_STEP },
-		authService: {
-			async validateCredential(credential, signaturePublicKey) {
-				if (credential.credentialType !== 'basic') return false;
-				return verifyCredential(credential.identity, signaturePublicKey);
-			},
-		},
+		authService,
 	};
 }
 
@@ -299,67 +282,6 @@ async function attempt<Value>(
 	} catch (error) {
 		return { ok: false, error: failureOf(error) };
 	}
-}
-
-interface FullKeyPackage {
-	readonly publicPackage: KeyPackage;
-	readonly privatePackage: PrivateKeyPackage;
-}
-
-function generate(
-	identity: Identity,
-	suite: CiphersuiteImpl,
-	options: { readonly reusable: boolean; readonly now: bigint },
-): Promise<FullKeyPackage> {
-	const { reusable, now } = options;
-	return generateKeyPackageWithKey(
-		{ credentialType: 'basic', identity: writeCredential(identity) },
-		CAPABILITIES,
-		{
-			notBefore: now > BigInt(LIFETIME_MARGIN) ? now - BigInt(LIFETIME_MARGIN) : 0n,
-			notAfter: now + BigInt(reusable ? REUSABLE_LIFETIME : ONE_TIME_LIFETIME),
-		},
-		reusable ? [{ extensionType: LAST_RESORT, extensionData: new Uint8Array() }] : [],
-		{ signKey: SIGNING_HANDLE, publicKey: identity.devicePublicKey },
-		suite,
-	);
-}
-
-async function packPair(
-	{ publicPackage, privatePackage }: FullKeyPackage,
-	suite: CiphersuiteImpl,
-): Promise<KeyPackagePair> {
-	return {
-		ref: toBase64Url(await makeKeyPackageRef(publicPackage, suite.hash)),
-		publicPart: encodeMlsMessage({
-			version: 'mls10',
-			wireformat: 'mls_key_package',
-			keyPackage: publicPackage,
-		}),
-		privatePart: concatBytes(privatePackage.initPrivateKey, privatePackage.hpkePrivateKey),
-	};
-}
-
-/** Throws on a pair that packPair did not write: it comes from our own store. */
-function unpackPair(keys: KeyPackagePair): FullKeyPackage {
-	const publicPackage = readKeyPackage(keys.publicPart);
-	if (!publicPackage || keys.privatePart.length !== 2 * HPKE_KEY_BYTES) {
-		throw new Error('A stored key package is damaged');
-	}
-	return {
-		publicPackage,
-		privatePackage: {
-			initPrivateKey: copyBytes(keys.privatePart.subarray(0, HPKE_KEY_BYTES)),
-			hpkePrivateKey: copyBytes(keys.privatePart.subarray(HPKE_KEY_BYTES)),
-			signaturePrivateKey: SIGNING_HANDLE,
-		},
-	};
-}
-
-function readKeyPackage(bytes: Uint8Array): KeyPackage | undefined {
-	const message = decodeMessage(bytes);
-	if (message?.wireformat !== 'mls_key_package') return undefined;
-	return message.keyPackage;
 }
 
 /** Undefined if a key package to add cannot be read; throws for a device to remove that is not there. */

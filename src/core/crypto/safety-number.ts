@@ -2,6 +2,7 @@
 // fingerprint (version 2 of that format): per person 5,200 rounds of SHA-512 over the identity key, so that finding
 // a key whose 30 digits collide costs an attacker 5,200 times as much; the two halves in sorted order, so that
 // both people read the same 60 digits.
+import { sha512 } from '@noble/hashes/sha2.js';
 import { parseCbor, writeCbor } from '../../protocol/codec.ts';
 import type { AccountId } from '../../protocol/ids.ts';
 import { concatBytes, equalBytes, utf8 } from './bytes.ts';
@@ -21,8 +22,8 @@ export interface SafetyNumber {
 	readonly qr: Uint8Array;
 }
 
-export async function safetyNumber(mine: AccountId, theirs: AccountId): Promise<SafetyNumber> {
-	const [my, their] = await Promise.all([fingerprint(mine), fingerprint(theirs)]);
+export function safetyNumber(mine: AccountId, theirs: AccountId): SafetyNumber {
+	const [my, their] = [fingerprint(mine), fingerprint(theirs)];
 	return {
 		digits: [digitsOf(my), digitsOf(their)].sort().join(''),
 		qr: writeCbor([LABEL, VERSION, my, their]),
@@ -30,27 +31,27 @@ export async function safetyNumber(mine: AccountId, theirs: AccountId): Promise<
 }
 
 /** Compares with what the other person's screen shows: their hash first, then mine. */
-export async function compareScanned(
+export function compareScanned(
 	scanned: Uint8Array,
 	mine: AccountId,
 	theirs: AccountId,
-): Promise<'same' | 'different' | 'not-a-code'> {
+): 'same' | 'different' | 'not-a-code' {
 	const items = parseCbor(scanned);
 	if (!Array.isArray(items) || items.length !== 4) return 'not-a-code';
 	const [label, version, first, second] = items as unknown[];
 	if (label !== LABEL || version !== VERSION || !isHash(first) || !isHash(second)) {
 		return 'not-a-code';
 	}
-	const [my, their] = await Promise.all([fingerprint(mine), fingerprint(theirs)]);
+	const [my, their] = [fingerprint(mine), fingerprint(theirs)];
 	return equalBytes(first, their) && equalBytes(second, my) ? 'same' : 'different';
 }
 
 /** First 32 bytes of the iterated hash of one account key. */
-async function fingerprint(account: AccountId): Promise<Uint8Array> {
+function fingerprint(account: AccountId): Uint8Array {
 	const key = accountPublicKey(account);
-	let hash = concatBytes(Uint8Array.of(0, VERSION), key, utf8(LABEL));
+	let hash: Uint8Array = concatBytes(Uint8Array.of(0, VERSION), key, utf8(LABEL));
 	for (let round = 0; round < ROUNDS; round++) {
-		hash = new Uint8Array(await crypto.subtle.digest('SHA-512', concatBytes(hash, key)));
+		hash = sha512(concatBytes(hash, key));
 	}
 	return hash.slice(0, SCANNED_BYTES);
 }
