@@ -1,0 +1,67 @@
+// `npm start`: brings the checkout up to date and runs the relay on the project's own Node. Whoever starts it may
+// have an older Node and nothing else; this file runs on Node 20.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { constants } from 'node:os';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+/** @param {string} path */
+const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
+/** What the built app is made of. */
+const SOURCES = [
+	'src',
+	'static',
+	'messages',
+	'project.inlang',
+	'vite.config.ts',
+	'package-lock.json',
+];
+const NODE = at(
+	process.platform === 'win32' ? 'node_modules/.bin/node.cmd' : 'node_modules/.bin/node',
+);
+
+/** Time of the newest file at or below a path, ms; 0 where there is none. */
+function newest(/** @type {string} */ path) {
+	if (!existsSync(path)) return 0;
+	const { mtimeMs } = statSync(path);
+	if (!statSync(path).isDirectory()) return mtimeMs;
+	let latest = 0;
+	for (const entry of readdirSync(path, { recursive: true, withFileTypes: true }))
+		// Generated from the messages by the build itself, so it is always as new as the build.
+		if (entry.isFile() && !entry.parentPath.includes('paraglide'))
+			latest = Math.max(latest, statSync(`${entry.parentPath}/${entry.name}`).mtimeMs);
+	return latest;
+}
+
+/** @param {string} what @param {string[]} parameters */
+function npm(what, parameters) {
+	console.log(what);
+	const shell = process.platform === 'win32';
+	const { status } = spawnSync('npm', parameters, { cwd: root, stdio: 'inherit', shell });
+	if (status !== 0) {
+		console.error(`npm ${parameters.join(' ')} failed: see above.`);
+		process.exit(status ?? 1);
+	}
+}
+
+const installed = newest(at('node_modules/.package-lock.json'));
+if (installed === 0 || installed < newest(at('package-lock.json')))
+	npm('Installing what Kith needs ...', ['ci', '--no-audit', '--no-fund']);
+
+if (existsSync(at('vite.config.ts'))) {
+	const built = newest(at('build/index.html'));
+	if (built === 0 || SOURCES.some((path) => newest(at(path)) > built))
+		npm('Building the app ...', ['run', 'build']);
+}
+
+const relay = spawn(NODE, [at('server/main.ts')], { cwd: root, stdio: 'inherit' });
+for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
+	process.on(signal, () => relay.kill(signal));
+relay.on('error', (error) => {
+	console.error(`The relay could not be started: ${error.message}`);
+	process.exit(1);
+});
+relay.on('exit', (code, signal) => {
+	process.exit(code ?? 128 + (signal ? constants.signals[signal] : 0));
+});
