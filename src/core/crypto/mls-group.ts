@@ -118,6 +118,7 @@ export function failureOf(error: unknown): GroupFailure {
 	if (error instanceof ValidationError) {
 		if (FORGERIES.has(error.message)) return 'forged';
 		if (UNSUPPORTED.has(error.message)) return 'unsupported';
+		if (error.message === 'Could not find the leaf to resync') return 'not-for-us';
 	}
 	// WebCrypto refuses a tag with an OperationError and a key that is no point with a DataError.
 	if (error instanceof DOMException) return 'forged';
