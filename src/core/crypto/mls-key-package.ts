@@ -16,7 +16,7 @@ import { SIGNING_HANDLE, SUITE } from './mls-suite.ts';
 
 const DAY = 24 * 60 * 60;
 /** Clocks disagree: a key package made a moment ahead of ours must not be refused. */
-const LIFETIME_MARGIN = DAY;
+const LIFETIME_MARGIN = 3 * DAY;
 const ONE_TIME_LIFETIME = 90 * DAY;
 const REUSABLE_LIFETIME = 365 * DAY;
 /** Of any key package of ours, in seconds. */

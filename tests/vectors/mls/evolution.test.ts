@@ -9,7 +9,7 @@ const FIRST = Number(process.env['KITH_FIRST_SEED'] ?? 1);
 const STEPS = 16;
 const DEVICES = 14;
 
-describe('random group evolution', () => {
+describe('random group evolution', { timeout: 60_000 }, () => {
 	let devices: Device[];
 	beforeAll(async () => {
 		devices = await makeDevices(DEVICES);

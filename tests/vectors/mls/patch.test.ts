@@ -94,7 +94,7 @@ function treeOf(staged: StagedCommit): RatchetTree {
 	return ratchetTreeFromExtension(groupInfoOf(staged)) ?? [];
 }
 
-describe('ts-mls, mended', () => {
+describe('ts-mls, mended', { timeout: 60_000 }, () => {
 	let devices: Device[];
 	const device = (index: number) => devices[index] as Device;
 	const idOf = (index: number) => device(index).identity.device;
