@@ -99,6 +99,11 @@ export class Relay implements SessionHost {
 		this.#cancelSweep = ports.clock.schedule(SWEEP, () => this.#sweep());
 	}
 
+	/** True once {@link drain} was called: nobody is taken in any more. */
+	get draining(): boolean {
+		return this.#draining;
+	}
+
 	/** A new connection; the relay speaks first (SPEC HS-1). */
 	open(socket: Socket): Session {
 		const wait = this.#connections.take(socket.network, this.now());

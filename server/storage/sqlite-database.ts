@@ -87,6 +87,7 @@ type Row = Record<string, unknown>;
 
 export class SqliteDatabase implements SyncOperations {
 	readonly #database: DatabaseSync;
+	readonly #lock: DatabaseSync;
 	readonly #options: DatabaseOptions;
 	readonly #statements = new Map<string, StatementSync>();
 	/** How much each mailbox holds; forgotten when a transaction fails. */
@@ -95,6 +96,7 @@ export class SqliteDatabase implements SyncOperations {
 	/** Throws an Error with a sentence for the operator when the file is not a healthy database of ours. */
 	constructor(options: DatabaseOptions) {
 		this.#options = options;
+		this.#lock = lockFile(options.path);
 		this.#database = openDatabase(options);
 	}
 
@@ -113,6 +115,7 @@ export class SqliteDatabase implements SyncOperations {
 
 	close(): void {
 		this.#database.close();
+		this.#lock.close();
 	}
 
 	reserve(count: number): MailboxSeq {
@@ -333,6 +336,29 @@ function messageOf(row: Row): Omit<Message, 'body'> {
 	const name = DELIVERY_KINDS[kind];
 	if (!name) throw new Error(`the database holds a message of unknown kind ${kind}`);
 	return { kind: name, sender, envelope, channel, epoch, at };
+}
+
+/**
+ * One relay per database: two would hand out the same sequence numbers and disagree about channels. The lock is a
+ * transaction on a file beside it, which the system ends with the process, however that ends; the database itself
+ * stays open to readers, such as a backup.
+ */
+function lockFile(path: string): DatabaseSync {
+	let lock: DatabaseSync | undefined;
+	try {
+		lock = new DatabaseSync(`${path}.lock`);
+		lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+		return lock;
+	} catch (error) {
+		lock?.close();
+		const SQLITE_BUSY = 5;
+		if ((error as { errcode?: number }).errcode !== SQLITE_BUSY)
+			throw new Error(openFailure(path, error), { cause: error });
+		throw new Error(
+			`Another relay is using ${path}. Stop it, or set KITH_DATA to another directory.`,
+			{ cause: error },
+		);
+	}
 }
 
 function openDatabase({ path, maxBytes }: DatabaseOptions): DatabaseSync {

@@ -1,0 +1,178 @@
+// Everything that is not the WebSocket: the app, the look at an invite link, health and figures. It speaks plain
+// requests and responses; uws.ts carries them.
+import { timingSafeEqual } from 'node:crypto';
+import { downFrames } from '../../src/protocol/frames.ts';
+import { idFrom, type Address } from '../../src/protocol/ids.ts';
+import type { LookAnswer, RelayStats } from '../relay/relay.ts';
+import { isLoopback } from './network.ts';
+import type { Asset } from './static-app.ts';
+
+export interface HttpRequest {
+	readonly method: string;
+	/** Without the query. */
+	readonly path: string;
+	/** By lower-case name; empty when absent. */
+	header(name: string): string;
+	readonly network: string;
+	/** The bytes of a POST, at most {@link MAX_REQUEST_BODY}; undefined when there were more. */
+	readonly body: Uint8Array | undefined;
+}
+
+export interface HttpResponse {
+	readonly status: number;
+	readonly headers: Readonly<Record<string, string>>;
+	readonly body: Uint8Array | string;
+}
+
+export const MAX_REQUEST_BODY = 64;
+const ADDRESS_BYTES = 16;
+
+export interface HttpOptions {
+	readonly app: ReadonlyMap<string, Asset>;
+	readonly metricsToken: string | null;
+	/** Headers of a proxy in front are its own, not the visitor's. */
+	readonly trustProxy: boolean;
+	lookUp(address: Address, network: string): Promise<LookAnswer>;
+	stats(): RelayStats;
+	/** False while the relay drains. */
+	healthy(): boolean;
+}
+
+const SECURITY: Readonly<Record<string, string>> = {
+	// The policy of scripts and styles carries hashes and stands in the built page; frames can only be refused here.
+	'content-security-policy': "frame-ancestors 'none'",
+	'cross-origin-opener-policy': 'same-origin',
+	'cross-origin-resource-policy': 'same-origin',
+	'permissions-policy':
+		'camera=(self), microphone=(self), display-capture=(self), geolocation=(), payment=(), usb=(), interest-cohort=()',
+	'referrer-policy': 'no-referrer',
+	'x-content-type-options': 'nosniff',
+};
+const HSTS = { 'strict-transport-security': 'max-age=31536000' };
+const TEXT = { 'content-type': 'text/plain; charset=utf-8', 'cache-control': 'no-store' };
+const NOT_BUILT = `<!doctype html><meta charset="utf-8"><title>Kith</title>
+<p>The relay runs, but the app was not built. Run <code>npm run build</code> and start it again.</p>
+`;
+
+/** The handler of all plain requests. */
+export function createHttp(
+	options: HttpOptions,
+): (request: HttpRequest) => HttpResponse | Promise<HttpResponse> {
+	return (request) => {
+		const response = route(options, request);
+		return response instanceof Promise
+			? response.then((settled) => secured(options, request, settled))
+			: secured(options, request, response);
+	};
+}
+
+function secured(options: HttpOptions, request: HttpRequest, response: HttpResponse): HttpResponse {
+	const https = options.trustProxy && request.header('x-forwarded-proto') === 'https';
+	const headers = { ...SECURITY, ...(https ? HSTS : {}), ...response.headers };
+	return { ...response, headers };
+}
+
+function route(options: HttpOptions, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
+	const { method, path } = request;
+	if (path === '/v1/look') return look(options, request);
+	if (method !== 'GET' && method !== 'HEAD')
+		return plain(405, 'Only GET is served here.\n', { allow: 'GET, HEAD' });
+	if (path === '/healthz')
+		return options.healthy() ? plain(200, 'ok\n') : plain(503, 'shutting down\n');
+	if (path === '/metrics') return metrics(options, request);
+	return serveApp(options, request);
+}
+
+function plain(status: number, body: string, headers: Record<string, string> = {}): HttpResponse {
+	return { status, headers: { ...TEXT, ...headers }, body };
+}
+
+/** SPEC AD-6: 16 bytes in, the CBOR of a `looked` frame out. */
+async function look(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+	if (request.method !== 'POST') return plain(405, 'POST 16 bytes.\n', { allow: 'POST' });
+	if (request.body?.length !== ADDRESS_BYTES) return plain(400, 'The body must be 16 bytes.\n');
+	const looked = await options.lookUp(idFrom<Address>(request.body), request.network);
+	if (!looked.ok) {
+		const seconds = Math.ceil(looked.retryAfter / 1000);
+		const status = looked.code === 'busy' ? 503 : 429;
+		return plain(status, `${looked.code}\n`, { 'retry-after': String(seconds) });
+	}
+	const { state, card } = looked;
+	const body = downFrames.encode({ type: 'looked', request: 0, state, card });
+	const headers = { 'content-type': 'application/cbor', 'cache-control': 'no-store' };
+	return { status: 200, headers, body };
+}
+
+function serveApp({ app }: HttpOptions, request: HttpRequest): HttpResponse {
+	const shell = app.get('/index.html');
+	if (!shell) return { status: 503, headers: { 'content-type': 'text/html' }, body: NOT_BUILT };
+	const asset = request.path === '/' ? shell : app.get(decoded(request.path));
+	if (asset) return serve(asset, request);
+	// The app finds its own way from any address that a person opens; a missing file stays missing.
+	return isNavigation(request) ? serve(shell, request) : plain(404, 'There is no such file.\n');
+}
+
+function isNavigation({ path, header }: HttpRequest): boolean {
+	if (path.startsWith('/_app/') || path.startsWith('/v1/')) return false;
+	const mode = header('sec-fetch-mode');
+	return mode === '' ? header('accept').includes('text/html') : mode === 'navigate';
+}
+
+function decoded(path: string): string {
+	try {
+		return decodeURIComponent(path);
+	} catch {
+		return path; // a broken escape names no file of ours
+	}
+}
+
+function serve(asset: Asset, { header }: HttpRequest): HttpResponse {
+	const headers: Record<string, string> = {
+		'content-type': asset.type,
+		'cache-control': asset.immutable ? 'public, max-age=31536000, immutable' : 'no-cache',
+		etag: asset.etag,
+		vary: 'accept-encoding',
+	};
+	if (header('if-none-match').includes(asset.etag)) return { status: 304, headers, body: '' };
+	const accepts = header('accept-encoding');
+	if (asset.brotli && accepts.includes('br'))
+		return { status: 200, headers: { ...headers, 'content-encoding': 'br' }, body: asset.brotli };
+	if (asset.gzip && accepts.includes('gzip'))
+		return { status: 200, headers: { ...headers, 'content-encoding': 'gzip' }, body: asset.gzip };
+	return { status: 200, headers, body: asset.body };
+}
+
+/** With a token for who knows it, without one for this machine alone. */
+function metrics(options: HttpOptions, { header, network }: HttpRequest): HttpResponse {
+	const token = options.metricsToken;
+	const direct = isLoopback(network) && header('x-forwarded-for') === '';
+	const allowed = token ? isEqual(header('authorization'), `Bearer ${token}`) : direct;
+	if (!allowed) return plain(403, 'Figures are for the operator: see KITH_METRICS_TOKEN.\n');
+	return plain(200, exposition(options.stats()), {
+		'content-type': 'text/plain; version=0.0.4; charset=utf-8',
+	});
+}
+
+function isEqual(given: string, expected: string): boolean {
+	const [a, b] = [Buffer.from(given), Buffer.from(expected)];
+	return a.length === b.length && timingSafeEqual(a, b);
+}
+
+const GAUGES = new Set(['connections', 'devices', 'pendingBytes', 'cachedChannels']);
+
+/** Prometheus text format 0.0.4. */
+function exposition(stats: RelayStats): string {
+	const { rss, heapUsed } = process.memoryUsage();
+	const lines = [];
+	for (const [key, value] of Object.entries({
+		...stats,
+		residentBytes: rss,
+		heapBytes: heapUsed,
+	})) {
+		const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+		const gauge = GAUGES.has(key) || key.endsWith('Bytes');
+		const name = `kith_${snake}${gauge ? '' : '_total'}`;
+		lines.push(`# TYPE ${name} ${gauge ? 'gauge' : 'counter'}`, `${name} ${value}`);
+	}
+	return `${lines.join('\n')}\n`;
+}

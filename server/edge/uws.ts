@@ -1,0 +1,226 @@
+// The only file that knows uWebSockets.js. Two rules of that library shape it: bytes that it hands over are valid
+// only until the call returns, so they are copied first; and `send` says by a number when it dropped something.
+import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import type {
+	HttpRequest as UwsRequest,
+	HttpResponse as UwsResponse,
+	us_listen_socket,
+	us_socket_context_t,
+	WebSocket,
+} from 'uWebSockets.js';
+import { IDLE_TIMEOUT, MAX_FRAME_BYTES } from '../../src/protocol/limits.ts';
+import type { Socket } from '../relay/ports.ts';
+import { MAX_BUFFERED, type Session } from '../relay/sessions.ts';
+import { MAX_REQUEST_BODY, type HttpRequest, type HttpResponse } from './http.ts';
+import { forwardedNetwork, networkOf } from './network.ts';
+
+export interface EdgeOptions {
+	readonly port: number;
+	/** Null: every interface. */
+	readonly host: string | null;
+	/** Origins whose pages may connect, beside the host's own. */
+	readonly origins: readonly string[];
+	readonly trustProxy: boolean;
+	open(socket: Socket): Session;
+	handle(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
+}
+
+export interface Edge {
+	readonly port: number;
+	/** Takes no more connections; those that are open stay. */
+	stopListening(): void;
+	/** Ends every connection. */
+	close(): void;
+}
+
+interface Visitor {
+	readonly host: string;
+	readonly network: string;
+	session: Session | undefined;
+}
+
+/** A second relay on the same port would share it in silence. */
+const EXCLUSIVE = 1;
+/** The library takes host and options together; its declarations leave that out. */
+type ListenOnHost = (
+	...parameters: [string, number, number, (socket: us_listen_socket | false) => void]
+) => unknown;
+
+const SENT = 1;
+const DROPPED = 2;
+const STATUS: Readonly<Record<number, string>> = {
+	200: '200 OK',
+	304: '304 Not Modified',
+	400: '400 Bad Request',
+	403: '403 Forbidden',
+	404: '404 Not Found',
+	405: '405 Method Not Allowed',
+	429: '429 Too Many Requests',
+	503: '503 Service Unavailable',
+};
+
+/** Listens; rejects with a sentence when the port cannot be had. */
+export function listen(options: EdgeOptions): Promise<Edge> {
+	const app = App();
+	app.ws<Visitor>('/v1/socket', {
+		compression: 0, // sealed bytes do not compress, and mixing them with others' would leak lengths
+		maxPayloadLength: MAX_FRAME_BYTES,
+		maxBackpressure: MAX_BUFFERED,
+		idleTimeout: IDLE_TIMEOUT / 1000,
+		maxLifetime: 0,
+		sendPingsAutomatically: false, // a frozen page answers those; only the protocol's own pings count (SPEC HS-9)
+		upgrade: (response, request, context) => upgrade(options, { response, request, context }),
+		open: (ws) => {
+			ws.getUserData().session = options.open(new UwsSocket(ws));
+		},
+		message: (ws, message, isBinary) => {
+			const bytes = isBinary ? new Uint8Array(message.slice(0)) : undefined;
+			ws.getUserData().session?.receive(bytes);
+		},
+		close: (ws) => ws.getUserData().session?.closed(),
+	});
+	app.any('/*', (response, request) => answer(options, response, request));
+	return new Promise((resolve, reject) => {
+		const listening = (socket: us_listen_socket | false) => {
+			if (socket === false) return reject(new Error(portTaken(options)));
+			resolve({
+				port: us_socket_local_port(socket),
+				stopListening: () => us_listen_socket_close(socket),
+				close: () => app.close(),
+			});
+		};
+		const { port, host } = options;
+		if (host === null) app.listen(port, EXCLUSIVE, listening);
+		else (app.listen as unknown as ListenOnHost).call(app, host, port, EXCLUSIVE, listening);
+	});
+}
+
+function portTaken({ host, port }: EdgeOptions): string {
+	const where = host === null ? `Port ${port}` : `Port ${port} of ${host}`;
+	return `${where} cannot be had: another program listens there, or it needs more rights. Set PORT to another one.`;
+}
+
+class UwsSocket implements Socket {
+	readonly host: string;
+	readonly network: string;
+	#ws: WebSocket<Visitor> | undefined;
+
+	constructor(ws: WebSocket<Visitor>) {
+		const { host, network } = ws.getUserData();
+		this.#ws = ws;
+		this.host = host;
+		this.network = network;
+	}
+
+	send(bytes: Uint8Array): 'sent' | 'queued' | 'dropped' {
+		const status = this.#ws?.send(bytes, true, false) ?? DROPPED;
+		if (status === SENT) return 'sent';
+		return status === DROPPED ? 'dropped' : 'queued';
+	}
+
+	buffered(): number {
+		return this.#ws?.getBufferedAmount() ?? 0;
+	}
+
+	close(code: number): void {
+		const ws = this.#ws;
+		this.#ws = undefined; // using it after its end would throw
+		ws?.end(code);
+	}
+}
+
+function networkOfPeer(
+	response: UwsResponse,
+	request: UwsRequest,
+	{ trustProxy }: EdgeOptions,
+): string {
+	const forwarded = trustProxy ? forwardedNetwork(request.getHeader('x-forwarded-for')) : undefined;
+	return forwarded ?? networkOf(new Uint8Array(response.getRemoteAddress()));
+}
+
+function upgrade(
+	options: EdgeOptions,
+	{
+		response,
+		request,
+		context,
+	}: { response: UwsResponse; request: UwsRequest; context: us_socket_context_t },
+): void {
+	const host = request.getHeader('host').toLowerCase();
+	const origin = request.getHeader('origin');
+	if (!isOwnOrigin(origin, host) && !options.origins.includes(origin)) {
+		response.writeStatus('403 Forbidden').end('This page may not connect here.\n');
+		return;
+	}
+	const visitor: Visitor = {
+		host,
+		network: networkOfPeer(response, request, options),
+		session: undefined,
+	};
+	response.upgrade(
+		visitor,
+		request.getHeader('sec-websocket-key'),
+		request.getHeader('sec-websocket-protocol'),
+		request.getHeader('sec-websocket-extensions'),
+		context,
+	);
+}
+
+/** A page of our own host, or a program that is no browser and so sends no origin. */
+function isOwnOrigin(origin: string, host: string): boolean {
+	if (origin === '') return true;
+	return origin.toLowerCase() === `https://${host}` || origin.toLowerCase() === `http://${host}`;
+}
+
+function answer(options: EdgeOptions, response: UwsResponse, request: UwsRequest): void {
+	let gone = false;
+	response.onAborted(() => {
+		gone = true;
+	});
+	const headers = new Map<string, string>();
+	request.forEach((name, value) => headers.set(name, value));
+	const method = request.getMethod().toUpperCase();
+	const plain = {
+		method,
+		path: request.getUrl(),
+		header: (name: string) => headers.get(name) ?? '',
+		network: networkOfPeer(response, request, options),
+	};
+	const respond = (settled: HttpResponse) => {
+		if (!gone) response.cork(() => write(response, settled, method === 'HEAD'));
+	};
+	const handle = (body: Uint8Array | undefined) => {
+		const handled = options.handle({ ...plain, body });
+		if (handled instanceof Promise) void handled.then(respond);
+		else respond(handled);
+	};
+	if (method === 'POST') collect(response, handle);
+	else handle(undefined);
+}
+
+/** The body of a request, or undefined once it is longer than any that we serve. */
+function collect(response: UwsResponse, done: (body: Uint8Array | undefined) => void): void {
+	let body = new Uint8Array(0);
+	let over = false;
+	response.onData((chunk, isLast) => {
+		if (over) return;
+		over = isLast || body.length + chunk.byteLength > MAX_REQUEST_BODY;
+		if (body.length + chunk.byteLength > MAX_REQUEST_BODY) return done(undefined);
+		const joined = new Uint8Array(body.length + chunk.byteLength);
+		joined.set(body, 0);
+		joined.set(new Uint8Array(chunk), body.length);
+		body = joined;
+		if (isLast) done(body);
+	});
+}
+
+function write(
+	response: UwsResponse,
+	{ status, headers, body }: HttpResponse,
+	head: boolean,
+): void {
+	response.writeStatus(STATUS[status] ?? String(status));
+	for (const [name, value] of Object.entries(headers)) response.writeHeader(name, value);
+	if (head) response.endWithoutBody(Buffer.byteLength(body));
+	else response.end(body);
+}
