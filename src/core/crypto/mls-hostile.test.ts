@@ -146,7 +146,11 @@ describe('credentials', () => {
 			ok: true,
 			value: { account, device },
 		});
-		for (const later of [-2 * DAY, 366 * DAY]) {
+		for (const later of [-2 * DAY, 360 * DAY]) {
+			const shifted = await deviceOf(alice.identity, { now: () => Date.now() + later });
+			expect((await shifted.crypto.inspectKeyPackage(keys.publicPart)).ok).toBe(true);
+		}
+		for (const later of [-4 * DAY, 366 * DAY]) {
 			const shifted = await deviceOf(alice.identity, { now: () => Date.now() + later });
 			expect(await shifted.crypto.inspectKeyPackage(keys.publicPart)).toEqual({
 				ok: false,

@@ -15,7 +15,7 @@ import { GROUP_DATA, decodeMessage } from './mls-group.ts';
 import { SIGNING_HANDLE, SUITE } from './mls-suite.ts';
 
 const DAY = 24 * 60 * 60;
-/** Clocks disagree: a key package made a moment ahead of ours must not be refused. */
+/** Clocks may be a day wrong either way (limits.ts), so two devices two days apart. */
 const LIFETIME_MARGIN = 3 * DAY;
 const ONE_TIME_LIFETIME = 90 * DAY;
 const REUSABLE_LIFETIME = 365 * DAY;

@@ -24,24 +24,24 @@ export const SUITE: CiphersuiteName = 'MLS_128_DHKEMX25519_AES128GCM_SHA256_Ed25
 export const SIGNING_HANDLE = new Uint8Array();
 
 const hash: CiphersuiteImpl['hash'] = {
-	digest: async (data) => sha256(data),
-	mac: async (key, data) => hmac(sha256, key, data),
-	verifyMac: async (key, mac, data) => constantTimeEqual(hmac(sha256, key, data), mac),
+	digest: (data) => Promise.resolve(sha256(data)),
+	mac: (key, data) => Promise.resolve(hmac(sha256, key, data)),
+	verifyMac: (key, mac, data) => Promise.resolve(constantTimeEqual(hmac(sha256, key, data), mac)),
 };
 
 const kdf: CiphersuiteImpl['kdf'] = {
-	extract: async (salt, material) => extract(sha256, material, salt),
-	expand: async (key, info, length) => expand(sha256, key, info, length),
+	extract: (salt, material) => Promise.resolve(extract(sha256, material, salt)),
+	expand: (key, info, length) => Promise.resolve(expand(sha256, key, info, length)),
 	size: 32,
 };
 
 /** The same HKDF inside HPKE's key schedule (RFC 9180 5.1). */
 class SynchronousHkdf extends HkdfSha256 {
-	override async extract(salt: BytesLike, material: BytesLike): Promise<ArrayBuffer> {
-		return toArrayBuffer(extract(sha256, toBytes(material), toBytes(salt)));
+	override extract(salt: BytesLike, material: BytesLike): Promise<ArrayBuffer> {
+		return Promise.resolve(toArrayBuffer(extract(sha256, toBytes(material), toBytes(salt))));
 	}
-	override async expand(key: BytesLike, info: BytesLike, length: number): Promise<ArrayBuffer> {
-		return toArrayBuffer(expand(sha256, toBytes(key), toBytes(info), length));
+	override expand(key: BytesLike, info: BytesLike, length: number): Promise<ArrayBuffer> {
+		return Promise.resolve(toArrayBuffer(expand(sha256, toBytes(key), toBytes(info), length)));
 	}
 	override async extractAndExpand(
 		salt: BytesLike,

@@ -5,13 +5,8 @@
 // - an external commit may only replace a leaf by another of the same device key (resync). Anybody who holds the
 //   public GroupInfo, and the relay may, could otherwise join.
 import { sha256 } from '@noble/hashes/sha2.js';
-import type {
-	AuthenticationService,
-	ClientConfig,
-	ClientState,
-	MLSMessage,
-	Proposal,
-} from 'ts-mls';
+import type { AuthenticationService, CiphersuiteImpl, ClientConfig, ClientState } from 'ts-mls';
+import type { MLSMessage, Proposal, Welcome } from 'ts-mls';
 import { createGroup, joinGroup } from 'ts-mls/clientState.js';
 import {
 	createCommit,
@@ -29,8 +24,10 @@ import type {
 	GroupChange,
 	GroupCrypto,
 	GroupFailure,
+	GroupMember,
 	GroupState,
 	Identity,
+	KeyPackagePair,
 	Result,
 	StagedCommit,
 } from '../ports.ts';
@@ -73,6 +70,8 @@ const PADDING_LIMIT = 1024;
 /** What RFC 9420 6.3.1 puts around the plaintext before padding: two length prefixes and the signature. */
 const CONTENT_OVERHEAD = 2 + 2 + 64;
 
+const MLS10 = { version: 'mls10' } as const;
+
 /** RFC 9420 5.3.1: a leaf is a device whose account certified its signature key. */
 const authService: AuthenticationService = {
 	async validateCredential(credential, signaturePublicKey) {
@@ -80,6 +79,15 @@ const authService: AuthenticationService = {
 		return certifies(credential.identity, signaturePublicKey);
 	},
 };
+
+/** What every operation of one device needs. */
+interface Context {
+	readonly identity: Identity;
+	readonly suite: CiphersuiteImpl;
+	readonly config: ClientConfig;
+	/** Seconds since 1970. */
+	now(): bigint;
+}
 
 /** The GroupCrypto port for one device. `clock.now()` is in ms since 1970 and judges key package lifetimes. */
 export async function createGroupCrypto(options: {
@@ -89,169 +97,174 @@ export async function createGroupCrypto(options: {
 	const { identity, clock } = options;
 	const suite = await createSuite(identity);
 	const config = clientConfig(clock);
-	const seconds = () => BigInt(Math.floor(clock.now() / 1000));
-
-	const stagedOf = async (
-		commit: MLSMessage,
-		next: ClientState,
-		welcome?: MLSMessage,
-	): Promise<StagedCommit> => {
-		const bytes = encodeMlsMessage(commit);
-		const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(next, [], suite);
-		return {
-			commit: bytes,
-			hash: toBase64Url(sha256(bytes)),
-			...(welcome && { welcome: encodeMlsMessage(welcome) }),
-			groupInfo: encodeMlsMessage({ version: 'mls10', wireformat: 'mls_group_info', groupInfo }),
-			next: holdNew(next),
-		};
-	};
-
+	const now = () => BigInt(Math.floor(clock.now() / 1000));
+	const context: Context = { identity, suite, config, now };
 	return {
-		async newKeyPackage({ reusable }) {
-			return packPair(
-				await generateKeyPackage(identity, suite, { reusable, now: seconds() }),
-				suite,
-			);
-		},
-
-		async inspectKeyPackage(publicPart) {
-			const keyPackage = readKeyPackage(publicPart);
-			if (!keyPackage) return { ok: false, error: 'malformed' };
-			const failure = await judgeKeyPackage(keyPackage, suite, { authService, now: seconds() });
-			if (failure) return { ok: false, error: failure };
-			const member = deviceOf(keyPackage.leafNode);
-			return member ? { ok: true, value: member } : { ok: false, error: 'forged' };
-		},
-
-		async found(channel, context) {
-			const { publicPackage, privatePackage } = await generateKeyPackage(identity, suite, {
-				reusable: false,
-				now: seconds(),
-			});
-			const extensions = [{ extensionType: GROUP_DATA, extensionData: copyBytes(context) }];
-			const groupId = requiredChannel(channel);
-			return holdNew(
-				await createGroup(groupId, publicPackage, privatePackage, extensions, suite, config),
-			);
-		},
-
+		newKeyPackage: async ({ reusable }) =>
+			packPair(await generateKeyPackage(identity, suite, { reusable, now: now() }), suite),
+		inspectKeyPackage: (publicPart) => inspectKeyPackage(context, publicPart),
+		found: (channel, data) => found(context, channel, data),
 		welcomeRefs(welcome) {
 			const message = decodeMessage(welcome);
 			if (message?.wireformat !== 'mls_welcome') return { ok: false, error: 'malformed' };
-			const refs = message.welcome.secrets.map(({ newMember }) => toBase64Url(newMember));
-			return { ok: true, value: refs };
+			return { ok: true, value: refsOf(message.welcome) };
 		},
-
-		async join(welcome, keys) {
-			const message = decodeMessage(welcome);
-			if (message?.wireformat !== 'mls_welcome') return { ok: false, error: 'malformed' };
-			if (message.welcome.cipherSuite !== SUITE) return { ok: false, error: 'unsupported' };
-			const refs = message.welcome.secrets.map(({ newMember }) => toBase64Url(newMember));
-			if (!refs.includes(keys.ref)) return { ok: false, error: 'not-for-us' };
-			const { publicPackage, privatePackage } = unpackPair(keys);
-			return attempt(async () => {
-				const joined = await joinGroup(
-					message.welcome,
-					publicPackage,
-					privatePackage,
-					emptyPskIndex,
-					suite,
-					undefined,
-					undefined,
-					config,
-				);
-				if (!isWellFormed(joined)) return { ok: false, error: 'malformed' };
-				return { ok: true, value: holdNew(joined) };
-			});
-		},
-
-		async resync(groupInfo) {
-			const message = decodeMessage(groupInfo);
-			if (message?.wireformat !== 'mls_group_info') return { ok: false, error: 'malformed' };
-			return attempt(async () => {
-				const { publicPackage, privatePackage } = await generateKeyPackage(identity, suite, {
-					reusable: false,
-					now: seconds(),
-				});
-				const { publicMessage, newState } = await joinGroupExternal(
-					message.groupInfo,
-					publicPackage,
-					privatePackage,
-					true,
-					suite,
-					undefined,
-					config,
-				);
-				if (!isWellFormed(newState)) return { ok: false, error: 'malformed' };
-				const commit: MLSMessage = {
-					version: 'mls10',
-					wireformat: 'mls_public_message',
-					publicMessage,
-				};
-				return { ok: true, value: await stagedOf(commit, newState) };
-			});
-		},
-
-		async stage(state, change) {
-			const proposals = proposalsOf(state, change);
-			if (!proposals) return { ok: false, error: 'malformed' };
-			return attempt(async () => {
-				const { commit, newState, welcome } = await createCommit(
-					{ state: mlsOf(state), cipherSuite: suite },
-					{ extraProposals: proposals, ratchetTreeExtension: true },
-				);
-				const sealedWelcome: MLSMessage | undefined = welcome && {
-					version: 'mls10',
-					wireformat: 'mls_welcome',
-					welcome,
-				};
-				return { ok: true, value: await stagedOf(commit, newState, sealedWelcome) };
-			});
-		},
-
-		async seal(state, plaintext, authenticated) {
-			const padded = withPadding(mlsOf(state), plaintext.length);
-			const { newState, privateMessage } = await createApplicationMessage(
-				padded,
-				plaintext,
-				suite,
-				authenticated,
-			);
-			const bytes = encodeMlsMessage({
-				version: 'mls10',
-				wireformat: 'mls_private_message',
-				privateMessage,
-			});
-			return { state: holdSameTree({ ...newState, clientConfig: config }, state), bytes };
-		},
-
+		join: (welcome, keys) => join(context, welcome, keys),
+		resync: (groupInfo) => resync(context, groupInfo),
+		stage: (state, change) => stage(context, state, change),
+		seal: (state, plaintext, authenticated) => seal(context, state, { plaintext, authenticated }),
 		open: (state, bytes) => openMessage(state, bytes, suite),
-
 		exportSecret: (state, label, length) =>
 			mlsExporter(mlsOf(state).keySchedule.exporterSecret, label, new Uint8Array(), length, suite),
-
 		authenticator: (state) => copyBytes(mlsOf(state).keySchedule.epochAuthenticator),
-
 		members: (state) => membersOf(mlsOf(state).ratchetTree),
-
-		context(state) {
-			const { extensions } = mlsOf(state).groupContext;
-			const data = extensions.find(({ extensionType }) => extensionType === GROUP_DATA);
-			return copyBytes(data?.extensionData ?? new Uint8Array());
-		},
-
+		context: groupData,
 		freeze(state) {
 			const { epoch, mls, treePart } = heldOf(state);
 			const { treeId } = treePart;
 			return { epoch, treeId, tree: treePart.frozen(), ratchet: freezeRatchet(treeId, mls) };
 		},
-
 		thaw(frozen) {
 			const { treeId, state } = thawGroup(frozen.tree, frozen.ratchet, config);
 			return holdThawed(state, treeId, frozen.tree);
 		},
 	};
+}
+
+async function inspectKeyPackage(
+	{ suite, now }: Context,
+	publicPart: Uint8Array,
+): Promise<Result<Omit<GroupMember, 'leaf'>, GroupFailure>> {
+	const keyPackage = readKeyPackage(publicPart);
+	if (!keyPackage) return { ok: false, error: 'malformed' };
+	const failure = await judgeKeyPackage(keyPackage, suite, { authService, now: now() });
+	if (failure) return { ok: false, error: failure };
+	const member = deviceOf(keyPackage.leafNode);
+	return member ? { ok: true, value: member } : { ok: false, error: 'forged' };
+}
+
+async function found(context: Context, channel: ChannelId, data: Uint8Array): Promise<GroupState> {
+	const { identity, suite, config, now } = context;
+	const groupId = fromBase64Url(channel);
+	if (!groupId || groupId.length !== ID_BYTES) throw new Error('Not a channel id');
+	const own = await generateKeyPackage(identity, suite, { reusable: false, now: now() });
+	const extensions = [{ extensionType: GROUP_DATA, extensionData: copyBytes(data) }];
+	return holdNew(
+		await createGroup(groupId, own.publicPackage, own.privatePackage, extensions, suite, config),
+	);
+}
+
+function refsOf(welcome: Welcome): string[] {
+	return welcome.secrets.map(({ newMember }) => toBase64Url(newMember));
+}
+
+async function join(
+	{ suite, config }: Context,
+	welcome: Uint8Array,
+	keys: KeyPackagePair,
+): Promise<Result<GroupState, GroupFailure>> {
+	const message = decodeMessage(welcome);
+	if (message?.wireformat !== 'mls_welcome') return { ok: false, error: 'malformed' };
+	if (message.welcome.cipherSuite !== SUITE) return { ok: false, error: 'unsupported' };
+	if (!refsOf(message.welcome).includes(keys.ref)) return { ok: false, error: 'not-for-us' };
+	const { publicPackage, privatePackage } = unpackPair(keys);
+	return attempt(async () => {
+		const joined = await joinGroup(
+			message.welcome,
+			publicPackage,
+			privatePackage,
+			emptyPskIndex,
+			suite,
+			undefined,
+			undefined,
+			config,
+		);
+		if (!isWellFormed(joined)) return { ok: false, error: 'malformed' };
+		return { ok: true, value: holdNew(joined) };
+	});
+}
+
+async function resync(
+	context: Context,
+	groupInfo: Uint8Array,
+): Promise<Result<StagedCommit, GroupFailure>> {
+	const { identity, suite, config, now } = context;
+	const message = decodeMessage(groupInfo);
+	if (message?.wireformat !== 'mls_group_info') return { ok: false, error: 'malformed' };
+	return attempt(async () => {
+		const own = await generateKeyPackage(identity, suite, { reusable: false, now: now() });
+		const { publicMessage, newState } = await joinGroupExternal(
+			message.groupInfo,
+			own.publicPackage,
+			own.privatePackage,
+			true,
+			suite,
+			undefined,
+			config,
+		);
+		if (!isWellFormed(newState)) return { ok: false, error: 'malformed' };
+		const commit: MLSMessage = { ...MLS10, wireformat: 'mls_public_message', publicMessage };
+		return { ok: true, value: await stagedOf(context, { commit, newState }) };
+	});
+}
+
+async function stage(
+	context: Context,
+	state: GroupState,
+	change: GroupChange,
+): Promise<Result<StagedCommit, GroupFailure>> {
+	const proposals = proposalsOf(state, change);
+	if (!proposals) return { ok: false, error: 'malformed' };
+	return attempt(async () => {
+		const created = await createCommit(
+			{ state: mlsOf(state), cipherSuite: context.suite },
+			{ extraProposals: proposals, ratchetTreeExtension: true },
+		);
+		return { ok: true, value: await stagedOf(context, created) };
+	});
+}
+
+async function stagedOf(
+	{ suite }: Context,
+	made: { commit: MLSMessage; newState: ClientState; welcome?: Welcome | undefined },
+): Promise<StagedCommit> {
+	const { newState, welcome } = made;
+	const commit = encodeMlsMessage(made.commit);
+	const groupInfo = await createGroupInfoWithExternalPubAndRatchetTree(newState, [], suite);
+	return {
+		commit,
+		hash: toBase64Url(sha256(commit)),
+		...(welcome && {
+			welcome: encodeMlsMessage({ ...MLS10, wireformat: 'mls_welcome', welcome }),
+		}),
+		groupInfo: encodeMlsMessage({ ...MLS10, wireformat: 'mls_group_info', groupInfo }),
+		next: holdNew(newState),
+	};
+}
+
+async function seal(
+	{ suite, config }: Context,
+	state: GroupState,
+	content: { readonly plaintext: Uint8Array; readonly authenticated: Uint8Array },
+): Promise<{ readonly state: GroupState; readonly bytes: Uint8Array }> {
+	const { plaintext, authenticated } = content;
+	const padded = withPadding(mlsOf(state), plaintext.length);
+	const { newState, privateMessage } = await createApplicationMessage(
+		padded,
+		plaintext,
+		suite,
+		authenticated,
+	);
+	return {
+		state: holdSameTree({ ...newState, clientConfig: config }, state),
+		bytes: encodeMlsMessage({ ...MLS10, wireformat: 'mls_private_message', privateMessage }),
+	};
+}
+
+function groupData(state: GroupState): Uint8Array {
+	const { extensions } = mlsOf(state).groupContext;
+	const data = extensions.find(({ extensionType }) => extensionType === GROUP_DATA);
+	return copyBytes(data?.extensionData ?? new Uint8Array());
 }
 
 function clientConfig(clock: { now(): number }): ClientConfig {
@@ -321,10 +334,4 @@ function withPadding(mls: ClientState, plaintextBytes: number): ClientState {
 /** Every Kith group is named by 16 bytes; a Welcome may claim anything. */
 function isWellFormed(mls: ClientState): boolean {
 	return mls.groupContext.groupId.length === ID_BYTES;
-}
-
-function requiredChannel(channel: ChannelId): Uint8Array {
-	const groupId = fromBase64Url(channel);
-	if (groupId === undefined || groupId.length !== ID_BYTES) throw new Error('Not a channel id');
-	return groupId;
 }

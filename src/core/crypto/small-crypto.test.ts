@@ -78,7 +78,10 @@ describe('whispers', () => {
 	test('of a stranger who knows the key, or in the name of another, are refused', async () => {
 		const mallory = openIdentity(await createIdentity({ deviceName: 'M', created }));
 		expect(await open(await smallCrypto.sealWhisper(scope, mallory, utf8('x')))).toBeUndefined();
-		const posing: Identity = { ...bob, sign: mallory.sign };
+		const posing: Identity = {
+			...bob,
+			sign: (purpose, bytes) => mallory.sign(purpose, bytes),
+		};
 		expect(await open(await smallCrypto.sealWhisper(scope, posing, utf8('x')))).toBeUndefined();
 	});
 

@@ -21,7 +21,7 @@ import type { Device } from './evolution.ts';
 
 /** Not in the library's own declarations: the patch adds it. */
 const { subtreeHashes } = treeHash as unknown as {
-	subtreeHashes(tree: RatchetTree, hash: unknown): Promise<Uint8Array[]>;
+	readonly subtreeHashes: (tree: RatchetTree, hash: unknown) => Promise<Uint8Array[]>;
 };
 const verifyWith = verifyParentHashes as unknown as (
 	tree: RatchetTree,
