@@ -162,6 +162,27 @@ describe('a group of two', () => {
 		expect(await bob.crypto.open(b, second.bytes)).toEqual({ kind: 'spent', epoch: 1 });
 	});
 
+	test('of many skipped messages the newest 500 stay readable', async () => {
+		const { states } = await newGroup(alice, bob);
+		let [a, b] = states as [GroupState, GroupState];
+		const sent: Uint8Array[] = [];
+		for (let n = 0; n < 620; n++) {
+			const sealed = await alice.crypto.seal(a, utf8(`${n}`), utf8(''));
+			a = sealed.state;
+			sent.push(sealed.bytes);
+		}
+		b = mustBe(await bob.crypto.open(b, sent[50] as Uint8Array), 'message').state;
+		b = mustBe(await bob.crypto.open(b, sent[619] as Uint8Array), 'message').state;
+		for (const [at, kind] of [
+			[0, 'spent'],
+			[118, 'spent'],
+			[119, 'message'],
+			[618, 'message'],
+		] as const) {
+			expect((await bob.crypto.open(b, sent[at] as Uint8Array)).kind, `message ${at}`).toBe(kind);
+		}
+	});
+
 	test('a losing commit leaves the old state usable for the winner', async () => {
 		const { states } = await newGroup(alice, bob);
 		const [a, b] = states as [GroupState, GroupState];
