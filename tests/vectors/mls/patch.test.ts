@@ -1,12 +1,16 @@
 // One test per place where patches/ts-mls+1.6.4.patch mends the library. Each fails without its hunk; when the
 // library is replaced or updated, these and the evolution decide whether the patch may go.
 import type { RatchetTree } from 'ts-mls';
+import { deriveSecret } from 'ts-mls/crypto/kdf.js';
 import { ratchetTreeFromExtension } from 'ts-mls/groupInfo.js';
+import { initializeEpoch } from 'ts-mls/keySchedule.js';
 import { decodeMlsMessage, encodeMlsMessage } from 'ts-mls/message.js';
 import { verifyParentHashes } from 'ts-mls/parentHash.js';
+import { getCommitSecret } from 'ts-mls/pathSecrets.js';
 import * as treeHash from 'ts-mls/treeHash.js';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
+import { mlsOf } from '../../../src/core/crypto/mls-group.ts';
 import { createSuite } from '../../../src/core/crypto/mls-suite.ts';
 import type {
 	GroupChange,
@@ -220,5 +224,30 @@ describe('ts-mls, mended', { timeout: 60_000 }, () => {
 			ok: false,
 			error: 'unsupported',
 		});
+	});
+
+	test('8: the secret of a path without nodes is fresh, not zero (7.4)', async () => {
+		const group = await Group.of(device(0), device(1));
+		const { initSecret } = mlsOf(group.stateOf(device(1))).keySchedule;
+		await group.commit(device(0), { remove: [idOf(1)] });
+		const after = group.stateOf(device(0));
+		// What the removed member knows: the old init secret, and everything public about the new epoch.
+		const { kdf } = await createSuite(device(1).identity);
+		const zeroes = new Uint8Array(32);
+		const guess = await initializeEpoch(initSecret, zeroes, mlsOf(after).groupContext, zeroes, kdf);
+		expect(guess.keySchedule.epochAuthenticator).not.toEqual(device(0).crypto.authenticator(after));
+	});
+
+	test('8: a path whose root is filtered out ends one derivation earlier (7.4)', async () => {
+		const group = await Group.of(device(0), device(1), device(2), device(3));
+		await group.commit(device(2), { remove: [idOf(0), idOf(1)] });
+		const tree = mlsOf(group.stateOf(device(2))).ratchetTree;
+		expect(tree.map((node) => node?.nodeType)).toEqual([...Array(4), 'leaf', 'parent', 'leaf']);
+		const { kdf } = await createSuite(device(2).identity);
+		const pathSecret = new Uint8Array(32).fill(1);
+		const expected = await deriveSecret(pathSecret, 'path', kdf);
+		expect(await getCommitSecret(tree, 5 as never, pathSecret, kdf)).toEqual(expected);
+		await group.commit(device(3), {});
+		expect(group.agrees()).toBe(true);
 	});
 });
