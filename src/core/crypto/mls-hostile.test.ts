@@ -246,6 +246,33 @@ describe('the rules that Kith adds to MLS', () => {
 		expect(await commitWith(GROUP_DATA + 1)).toEqual(malformed);
 	});
 
+	test('a leaf cannot turn into another device, though its certificate is valid', async () => {
+		const { a, b } = await pairUp(alice, bob);
+		const first = await createSuite(alice.identity);
+		const second = await createSuite(mallory.identity);
+		const own = mlsOf(a).ratchetTree[0];
+		if (own?.nodeType !== 'leaf') throw new Error('no leaf');
+		const leaf = {
+			...own.leaf,
+			credential: { credentialType: 'basic', identity: mallory.identity.certificate },
+			signaturePublicKey: mallory.identity.devicePublicKey,
+		} as const;
+		const state = {
+			...mlsOf(a),
+			ratchetTree: mlsOf(a).ratchetTree.with(0, { nodeType: 'leaf', leaf }),
+		};
+		const signature: typeof first.signature = {
+			...first.signature,
+			sign: (handle, message) => {
+				const isLeaf = new TextDecoder().decode(message).includes('LeafNodeTBS');
+				return (isLeaf ? second : first).signature.sign(handle, message);
+			},
+		};
+		const { commit } = await createCommit({ state, cipherSuite: { ...first, signature } });
+		const opened = await bob.crypto.open(b, encodeMlsMessage(commit));
+		expect(opened).toEqual({ kind: 'unreadable', reason: 'forged' });
+	});
+
 	test('short messages look alike, long ones cost at most 160 bytes more', async () => {
 		const { a } = await pairUp(alice, bob);
 		const sizeOf = async (length: number) =>

@@ -13,6 +13,7 @@ import {
 	holdNew,
 	holdSameTree,
 	memberAt,
+	membersOf,
 	mlsOf,
 } from './mls-group.ts';
 
@@ -84,7 +85,7 @@ async function openPrivate(
 	const used = sent.generation < ratchet.generation;
 	if (used && ratchet.unusedGenerations[sent.generation] === undefined) return spent;
 
-	if (isCommit) return processCommit(state, message, suite);
+	if (isCommit) return processCommit(state, message, { suite });
 	const result = await processMessage(message, mls, emptyPskIndex, () => 'reject', suite);
 	if (result.kind !== 'applicationMessage') return unreadable('malformed');
 	const late = privateMessage.epoch < mls.groupContext.epoch;
@@ -124,17 +125,19 @@ async function openExternalCommit(
 	if (!same) return unreadable('forged');
 	// Our own leaf replaced by our own key: another copy of this device's keys exists, or we come from a backup.
 	// Either way this state is over, and the engine must resync or retire.
-	return processCommit(state, message, suite);
+	return processCommit(state, message, { suite, replaced: removed.remove.removed });
 }
 
+/** `replaced` is the leaf that an external commit replaces; undefined for the commit of a member. */
 async function processCommit(
 	state: GroupState,
 	message: MlsPrivateMessage | MlsPublicMessage,
-	suite: CiphersuiteImpl,
+	{ suite, replaced }: { readonly suite: CiphersuiteImpl; readonly replaced?: number },
 ): Promise<Opened> {
 	const before = mlsOf(state);
+	const external = replaced !== undefined;
 	let proposals: readonly ProposalWithSender[] = [];
-	let committer: number | undefined;
+	let committer = replaced;
 	const result = await processMessage(
 		message,
 		before,
@@ -142,42 +145,54 @@ async function processCommit(
 		(incoming) => {
 			if (incoming.kind !== 'commit') return 'reject';
 			proposals = incoming.proposals;
-			committer = incoming.senderLeafIndex;
-			return proposals.every(({ proposal }) => isAllowed(proposal)) ? 'accept' : 'reject';
+			committer ??= incoming.senderLeafIndex;
+			return proposals.every(({ proposal }) => isAllowed(proposal, external)) ? 'accept' : 'reject';
 		},
 		suite,
 	);
 	if (result.kind !== 'newState' || result.actionTaken !== 'accept') return unreadable('malformed');
-	const removedSelf = result.newState.groupActiveState.kind === 'removedFromGroup';
-	// ts-mls leaves a removed member with the new tree under the old epoch: messages of that epoch that are still
-	// under way could then no longer be attributed to their senders.
-	const after = removedSelf
-		? { ...result.newState, ratchetTree: before.ratchetTree }
-		: result.newState;
-	const external = message.wireformat === 'mls_public_message';
+	const by = committer === undefined ? undefined : memberAt(before.ratchetTree, committer);
+	if (!by) return unreadable('forged');
+	const { newState } = result;
+	const removedSelf = newState.groupActiveState.kind === 'removedFromGroup';
+	if (removedSelf) {
+		// ts-mls leaves a removed member with the new tree under the old epoch: messages of that epoch that are still
+		// under way could then no longer be attributed to their senders.
+		const last = { ...newState, ratchetTree: before.ratchetTree };
+		const removed = external ? [] : removedMembers(proposals, before.ratchetTree);
+		return { kind: 'commit', state: holdNew(last), by, added: [], removed, removedSelf };
+	}
+	// RFC 9420 5.3.1 leaves it to us whether a new leaf may follow an old one: a device never turns into another.
+	const isSame = membersOf(newState.ratchetTree).some(
+		({ account, device }) => account === by.account && device === by.device,
+	);
+	if (!isSame) return unreadable('forged');
 	return {
 		kind: 'commit',
-		state: holdNew(after),
-		by:
-			committer === undefined
-				? resyncedMember(message, after.ratchetTree)
-				: memberAt(before.ratchetTree, committer),
-		added: external || removedSelf ? [] : addedMembers(proposals, after.ratchetTree),
+		state: holdNew(newState),
+		by,
+		added: addedMembers(proposals, newState.ratchetTree),
 		removed: external ? [] : removedMembers(proposals, before.ratchetTree),
 		removedSelf,
 	};
 }
 
-/** Also the extension list is ours alone: nobody may smuggle in external senders or required capabilities. */
-function isAllowed(proposal: Proposal): boolean {
+/**
+ * What a commit may carry. The extension list of a group is ours alone: nobody may smuggle in external senders or
+ * required capabilities. External commits come with exactly what a resync needs.
+ */
+function isAllowed(proposal: Proposal, external: boolean): boolean {
 	switch (proposal.proposalType) {
-		case 'add':
 		case 'remove':
-		case 'external_init':
 			return true;
+		case 'external_init':
+			return external;
+		case 'add':
+			return !external;
 		case 'group_context_extensions': {
 			const { extensions } = proposal.groupContextExtensions;
-			return extensions.length === 1 && extensions[0]?.extensionType === GROUP_DATA;
+			const ours = extensions.length === 1 && extensions[0]?.extensionType === GROUP_DATA;
+			return ours && !external;
 		}
 		default:
 			return false;
@@ -199,16 +214,6 @@ function addedMembers(proposals: readonly ProposalWithSender[], tree: RatchetTre
 		if (proposal.proposalType !== 'add') return [];
 		return memberWithKey(tree, proposal.add.keyPackage.leafNode.signaturePublicKey) ?? [];
 	});
-}
-
-function resyncedMember(
-	message: MlsPrivateMessage | MlsPublicMessage,
-	tree: RatchetTree,
-): GroupMember | undefined {
-	if (message.wireformat !== 'mls_public_message') return undefined;
-	const { content } = message.publicMessage;
-	const key = content.contentType === 'commit' && content.commit.path?.leafNode.signaturePublicKey;
-	return key ? memberWithKey(tree, key) : undefined;
 }
 
 function memberWithKey(tree: RatchetTree, signatureKey: Uint8Array): GroupMember | undefined {
