@@ -86,7 +86,7 @@ interface Context {
 	readonly suite: CiphersuiteImpl;
 	readonly config: ClientConfig;
 	/** Seconds since 1970. */
-	now(): bigint;
+	readonly now: () => bigint;
 }
 
 /** The GroupCrypto port for one device. `clock.now()` is in ms since 1970 and judges key package lifetimes. */

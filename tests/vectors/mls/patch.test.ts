@@ -242,7 +242,12 @@ describe('ts-mls, mended', { timeout: 60_000 }, () => {
 		const group = await Group.of(device(0), device(1), device(2), device(3));
 		await group.commit(device(2), { remove: [idOf(0), idOf(1)] });
 		const tree = mlsOf(group.stateOf(device(2))).ratchetTree;
-		expect(tree.map((node) => node?.nodeType)).toEqual([...Array(4), 'leaf', 'parent', 'leaf']);
+		expect(tree.map((node) => node?.nodeType)).toEqual([
+			...new Array<undefined>(4).fill(undefined),
+			'leaf',
+			'parent',
+			'leaf',
+		]);
 		const { kdf } = await createSuite(device(2).identity);
 		const pathSecret = new Uint8Array(32).fill(1);
 		const expected = await deriveSecret(pathSecret, 'path', kdf);
