@@ -85,6 +85,6 @@ async function send(
 		if (response.ok) return 'sent';
 		return response.status === 404 || response.status === 410 ? 'gone' : 'failed';
 	} catch {
-		return 'failed'; // not reachable, too slow, or a subscription that no key fits
+		return 'failed'; // not reachable, or too slow
 	}
 }

@@ -41,6 +41,7 @@ export interface RelayStats {
 	readonly devices: number;
 	readonly pendingBytes: number;
 	readonly cachedChannels: number;
+	readonly frames: number;
 	readonly submits: number;
 	readonly whispers: number;
 	readonly commits: number;
@@ -73,7 +74,7 @@ export class Relay implements SessionHost {
 	readonly #looks: RateLimit;
 	readonly #connections: RateLimit;
 	readonly #registrations: RateLimit;
-	readonly #counts = { submits: 0, whispers: 0, refusals: 0 };
+	readonly #counts = { frames: 0, submits: 0, whispers: 0, refusals: 0 };
 	#cancelSweep: () => void;
 	#draining = false;
 
@@ -159,6 +160,10 @@ export class Relay implements SessionHost {
 
 	now(): number {
 		return this.#ports.clock.now();
+	}
+
+	received(): void {
+		this.#counts.frames++;
 	}
 
 	login(session: Session, frame: LoginFrame): void {

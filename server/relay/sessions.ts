@@ -42,6 +42,8 @@ export type RequestFrame = Exclude<UpFrame, LoginFrame | LookFrame | { type: 'pi
 /** What the session needs from the relay that it belongs to. */
 export interface SessionHost {
 	now(): number;
+	/** Counts a message that came in. */
+	received(): void;
 	login(session: Session, frame: LoginFrame): void;
 	look(session: Session, frame: LookFrame): void;
 	request(session: Session, mailbox: ConnectedMailbox, frame: RequestFrame): void;
@@ -87,6 +89,7 @@ export class Session implements Receiver {
 	receive(bytes: Uint8Array | undefined): void {
 		if (this.state === 'ended') return;
 		this.heardAt = this.#host.now();
+		this.#host.received();
 		const max = this.state === 'open' ? MAX_FRAME_BYTES : MAX_FRAME_BYTES_BEFORE_LOGIN;
 		const decoded = bytes && upFrames.decode(bytes, max);
 		if (!decoded?.ok) this.end(decoded?.error ?? 'malformed');

@@ -1,0 +1,97 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { KNOWN_PUSH_HOSTS, readConfig } from './config.ts';
+
+let directory: string;
+beforeAll(() => {
+	directory = mkdtempSync(join(tmpdir(), 'kith-config-'));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+function file(text: string): string {
+	const path = join(directory, 'kith.json');
+	writeFileSync(path, text);
+	return path;
+}
+
+function mistakes(environment: Record<string, string>): readonly string[] {
+	const result = readConfig(environment);
+	return result.ok ? [] : result.mistakes;
+}
+
+function config(environment: Record<string, string>) {
+	const result = readConfig(environment);
+	if (!result.ok) throw new Error(result.mistakes.join(' '));
+	return result.config;
+}
+
+describe('settings', () => {
+	it('needs none', () => {
+		expect(config({})).toMatchObject({
+			...{ port: 8080, host: null, data: './data', registration: 'open', retentionDays: 30 },
+			...{ ice: [], turnSecret: null, pushHosts: KNOWN_PUSH_HOSTS, trustProxy: false },
+		});
+		expect(config({ PORT: '', KITH_HOST: '' })).toEqual(config({}));
+	});
+
+	it('reads the environment', () => {
+		const environment = {
+			...{ PORT: '9000', KITH_HOST: '127.0.0.1', KITH_DATA: '/srv/kith', KITH_TRUST_PROXY: 'true' },
+			...{
+				KITH_ICE: 'stun:a:3478, turn:b:3478',
+				KITH_TURN_SECRET: 's',
+				KITH_REGISTRATION: 'closed',
+			},
+			...{ KITH_LIMITS: '{"looks":{"perSecond":2,"burst":3}}', KITH_RETENTION_DAYS: '7' },
+		};
+		expect(config(environment)).toMatchObject({
+			...{ port: 9000, host: '127.0.0.1', data: '/srv/kith', trustProxy: true, retentionDays: 7 },
+			...{ ice: ['stun:a:3478', 'turn:b:3478'], turnSecret: 's', registration: 'closed' },
+			limits: { looks: { perSecond: 2, burst: 3 }, requests: { perSecond: 50 } },
+		});
+	});
+
+	it('reads a file, and the environment wins', () => {
+		const KITH_CONFIG = file('{"port": 1234, "registration": "closed"}');
+		expect(config({ KITH_CONFIG })).toMatchObject({ port: 1234, registration: 'closed' });
+		expect(config({ KITH_CONFIG, PORT: '5' })).toMatchObject({ port: 5, registration: 'closed' });
+	});
+
+	it('says one sentence per mistake, and all of them', () => {
+		expect(mistakes({ PORT: 'abc', KITH_REGISTRATION: 'maybe', KITH_PUSH_CONTACT: 'me' })).toEqual([
+			'PORT must be a whole number from 0 to 65535, not "abc".',
+			'KITH_REGISTRATION must be open or closed, not "maybe".',
+			'KITH_PUSH_CONTACT must be a mailto: or https: address, not "me".',
+		]);
+		expect(mistakes({ PORT: '70000' })).toEqual([
+			'PORT must be a whole number from 0 to 65535, not 70000.',
+		]);
+		expect(mistakes({ KITH_ICE: 'http://x' })).toEqual([
+			'KITH_ICE must list stun:, turn: or turns: addresses, not "http://x".',
+		]);
+		expect(mistakes({ KITH_LIMITS: '{"looks":{"perSecond":-1,"burst":3}}' })).toEqual([
+			'KITH_LIMITS (looks.perSecond) must be above 0, not -1.',
+		]);
+	});
+
+	it('names the file where a mistake is in it', () => {
+		const KITH_CONFIG = file('{"port": "x", "prot": 1}');
+		expect(mistakes({ KITH_CONFIG })).toEqual([
+			`"port" in ${KITH_CONFIG} must be a whole number from 0 to 65535, not "x".`,
+			`"prot" in ${KITH_CONFIG} is not a setting.`,
+		]);
+		expect(mistakes({ KITH_CONFIG: file('[]') })[0]).toMatch(/must hold one JSON object/);
+		expect(mistakes({ KITH_CONFIG: file('{') })[0]).toMatch(/cannot be read/);
+		expect(mistakes({ KITH_CONFIG: join(directory, 'missing') })[0]).toMatch(/cannot be read/);
+	});
+
+	it('wants a secret where there is a TURN server, and repeats none', () => {
+		expect(mistakes({ KITH_ICE: 'turn:b:3478' })).toEqual([
+			'KITH_ICE names a TURN server, so KITH_TURN_SECRET is needed too.',
+		]);
+		const KITH_CONFIG = file('{"turnSecret": 12345, "metricsToken": ["hush"]}');
+		expect(mistakes({ KITH_CONFIG }).join()).not.toMatch(/12345|hush/);
+	});
+});

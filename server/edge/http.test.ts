@@ -1,0 +1,167 @@
+import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RelayRoom } from '../../tests/support/relay-fixture.ts';
+import { createHttp, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
+import { loadApp } from './static-app.ts';
+
+let build: string;
+let options: HttpOptions;
+
+beforeAll(() => {
+	build = mkdtempSync(join(tmpdir(), 'kith-build-'));
+	mkdirSync(join(build, '_app/immutable'), { recursive: true });
+	writeFileSync(join(build, 'index.html'), '<!doctype html>shell');
+	writeFileSync(join(build, 'index.html.br'), 'brotli shell');
+	writeFileSync(join(build, '_app/immutable/app.abc.js'), 'script');
+	writeFileSync(join(build, '_app/immutable/app.abc.js.gz'), 'gzip script');
+	writeFileSync(join(build, '_app/version.json'), '{}');
+	writeFileSync(join(build, 'manifest.webmanifest'), '{}');
+	writeFileSync(join(build, 'ünï code.txt'), 'text');
+	const { relay } = new RelayRoom();
+	options = {
+		...{ app: loadApp(build), metricsToken: null, trustProxy: false },
+		lookUp: (address, network) => relay.lookUp(address, network),
+		stats: () => relay.stats(),
+		healthy: () => true,
+	};
+});
+afterAll(() => rmSync(build, { recursive: true }));
+
+interface Asked {
+	method?: string;
+	headers?: Record<string, string>;
+	network?: string;
+	body?: Uint8Array;
+	with?: Partial<HttpOptions>;
+}
+
+async function ask(path: string, asked: Asked = {}): Promise<HttpResponse> {
+	const request: HttpRequest = {
+		...{ method: asked.method ?? 'GET', path, network: asked.network ?? '127.0.0.1' },
+		...{ header: (name) => asked.headers?.[name] ?? '', body: asked.body },
+	};
+	return createHttp({ ...options, ...asked.with })(request);
+}
+
+const navigate = { 'sec-fetch-mode': 'navigate' };
+
+describe('the app over HTTP', () => {
+	it('serves the shell anew each time and hashed files for ever', async () => {
+		const shell = await ask('/');
+		expect(shell).toMatchObject({ status: 200, headers: { 'cache-control': 'no-cache' } });
+		expect(String(shell.body)).toBe('<!doctype html>shell');
+		expect(await ask('/_app/immutable/app.abc.js')).toMatchObject({
+			headers: {
+				'cache-control': 'public, max-age=31536000, immutable',
+				'content-type': 'text/javascript; charset=utf-8',
+			},
+		});
+		expect((await ask('/_app/version.json')).headers['cache-control']).toBe('no-cache');
+		expect((await ask('/manifest.webmanifest')).headers['content-type']).toBe(
+			'application/manifest+json',
+		);
+		expect((await ask('/%C3%BCn%C3%AF%20code.txt')).status).toBe(200);
+	});
+
+	it('sends what the build compressed to those who take it', async () => {
+		const both = { 'accept-encoding': 'gzip, deflate, br' };
+		expect(await ask('/', { headers: both })).toMatchObject({
+			headers: { 'content-encoding': 'br', vary: 'accept-encoding' },
+			body: Buffer.from('brotli shell'),
+		});
+		expect((await ask('/_app/immutable/app.abc.js', { headers: both })).headers).toMatchObject({
+			'content-encoding': 'gzip',
+		});
+		expect((await ask('/')).headers).not.toHaveProperty('content-encoding');
+	});
+
+	it('answers 304 for what the browser has', async () => {
+		const { etag = '' } = (await ask('/')).headers;
+		const again = await ask('/', { headers: { 'if-none-match': etag } });
+		expect(again).toMatchObject({ status: 304, body: '' });
+		expect((await ask('/', { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+	});
+
+	it('gives the shell to navigations only; what is missing is missing', async () => {
+		expect((await ask('/chat/abc', { headers: navigate })).status).toBe(200);
+		expect((await ask('/i', { headers: { accept: 'text/html,*/*' } })).status).toBe(200);
+		expect((await ask('/chat/abc')).status).toBe(404);
+		expect(
+			(await ask('/chat', { headers: { 'sec-fetch-mode': 'cors', accept: 'text/html' } })).status,
+		).toBe(404);
+		expect((await ask('/_app/immutable/gone.js', { headers: navigate })).status).toBe(404);
+		expect((await ask('/v1/nothing', { headers: navigate })).status).toBe(404);
+	});
+
+	it.each([
+		'/../package.json',
+		'/%2e%2e/package.json',
+		'/..%2fpackage.json',
+		'/index.html%00',
+		'/%',
+	])('%s leads nowhere', async (path) => {
+		expect((await ask(path)).status).toBe(404);
+	});
+
+	it('sets the headers that keep others out, on everything', async () => {
+		for (const path of ['/', '/missing', '/healthz', '/metrics', '/v1/look'])
+			expect((await ask(path)).headers).toMatchObject({
+				'x-content-type-options': 'nosniff',
+				'referrer-policy': 'no-referrer',
+				'cross-origin-opener-policy': 'same-origin',
+				'cross-origin-resource-policy': 'same-origin',
+				'content-security-policy': "frame-ancestors 'none'",
+			});
+	});
+
+	it('asks for https for ever only behind a trusted proxy that speaks it', async () => {
+		const headers = { 'x-forwarded-proto': 'https' };
+		expect((await ask('/', { headers })).headers).not.toHaveProperty('strict-transport-security');
+		const trusted = await ask('/', { headers, with: { trustProxy: true } });
+		expect(trusted.headers).toHaveProperty('strict-transport-security');
+	});
+
+	it('takes no other methods', async () => {
+		for (const method of ['POST', 'PUT', 'DELETE', 'OPTIONS', 'TRACE'])
+			expect((await ask('/', { method })).status).toBe(405);
+		expect((await ask('/', { method: 'HEAD' })).status).toBe(200);
+	});
+
+	it('says plainly that the app was not built', async () => {
+		const missing = loadApp(join(build, 'nowhere'));
+		const page = await ask('/', { with: { app: missing } });
+		expect(page.status).toBe(503);
+		expect(String(page.body)).toContain('npm run build');
+	});
+});
+
+describe('operating over HTTP', () => {
+	it('is healthy until it drains', async () => {
+		expect(await ask('/healthz')).toMatchObject({ status: 200, body: 'ok\n' });
+		expect((await ask('/healthz', { with: { healthy: () => false } })).status).toBe(503);
+	});
+
+	it('shows figures to this machine alone, or to who knows the token', async () => {
+		expect((await ask('/metrics')).status).toBe(200);
+		expect((await ask('/metrics', { network: '192.0.2.1' })).status).toBe(403);
+		const proxied = { 'x-forwarded-for': '192.0.2.1' };
+		expect((await ask('/metrics', { headers: proxied })).status).toBe(403);
+		const metricsToken = 'secret';
+		const asked = (authorization: string) =>
+			ask('/metrics', { headers: { authorization }, network: '192.0.2.1', with: { metricsToken } });
+		expect((await asked('Bearer secret')).status).toBe(200);
+		expect((await asked('Bearer secreT')).status).toBe(403);
+		expect((await asked('')).status).toBe(403);
+	});
+
+	it('LI-2 looks are limited by network, and the answer names the wait', async () => {
+		const { relay } = new RelayRoom({ limits: { looks: { perSecond: 0.1, burst: 1 } } });
+		const lookUp: HttpOptions['lookUp'] = (address, network) => relay.lookUp(address, network);
+		const body = new Uint8Array(16);
+		const look = () => ask('/v1/look', { method: 'POST', body, with: { lookUp } });
+		expect((await look()).status).toBe(200);
+		expect(await look()).toMatchObject({ status: 429, headers: { 'retry-after': '10' } });
+	});
+});
