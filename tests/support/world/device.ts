@@ -1,0 +1,187 @@
+// One device of the world: the true engine and client on a disk that outlives them. Crashing it throws engine and client
+// away between any two steps; what was committed stays.
+import { openClient, type Client } from '../../../src/core/client.ts';
+import { createIdentity, openIdentity } from '../../../src/core/crypto/identity.ts';
+import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
+import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
+import { runEngine, type Engine } from '../../../src/core/engine.ts';
+import type { LiveState } from '../../../src/core/model.ts';
+import type { Clock, GroupCrypto, Identity, RelayLink, Store } from '../../../src/core/ports.ts';
+import {
+	createMemoryDisk,
+	createMemoryStore,
+	type MemoryDisk,
+} from '../../../src/core/storage/memory-store.ts';
+import { HOST, RelayWire } from './wire.ts';
+import type { World } from './world.ts';
+
+/** Dies at a commit: before it is made, or after it is made and before anybody hears of it. */
+export type CrashPoint = { readonly commitsLeft: number; readonly made: boolean };
+
+interface Keys {
+	readonly identity: Identity;
+	readonly groups: GroupCrypto;
+}
+
+export class Device {
+	readonly name: string;
+	readonly disk: MemoryDisk = createMemoryDisk();
+	/** Own clock minus the world's, ms. */
+	readonly skew: number;
+	readonly #world: World;
+	#keys: Keys | undefined;
+	#life = 0;
+	#crash: CrashPoint | undefined;
+	engine: Engine | undefined;
+	client!: Client;
+	wire: RelayWire | undefined;
+	/** No network at all while set. */
+	offline = false;
+
+	constructor(world: World, name: string, skew: number) {
+		this.#world = world;
+		this.name = name;
+		this.skew = skew;
+	}
+
+	get identity(): Identity {
+		if (!this.#keys) throw new Error(`${this.name} has not started`);
+		return this.#keys.identity;
+	}
+
+	/** First start of a person, or the return of their device after a crash. */
+	async start(): Promise<void> {
+		const clock = this.#clock();
+		this.#keys ??= await this.#newKeys(clock);
+		const { identity, groups } = this.#keys;
+		const life = ++this.#life;
+		// Counted inside, so that what dies with the device is not waited for.
+		const store = this.#mortal(this.#world.busy.watch(createMemoryStore(this.disk)), life);
+		const relay = this.#relayLink(life);
+		const random = this.#world.random;
+		const busy = this.#world.busy;
+		this.engine = runEngine(
+			{
+				store,
+				identity: busy.watch(identity),
+				groups: busy.watch(groups),
+				crypto: busy.watch(smallCrypto),
+				relay,
+				peers: this.#world.air.port(),
+				clock,
+				random,
+				log: {
+					info: () => undefined,
+					warn: (event, fields) => this.#world.note(this, event, fields),
+				},
+			},
+			{
+				live: () => undefined,
+				received: () => undefined,
+				storage: () => undefined,
+				caughtUp: () => undefined,
+			},
+		);
+		const engine = this.engine;
+		this.client = openClient({
+			store: createMemoryStore(this.disk),
+			crypto: smallCrypto,
+			relay,
+			clock,
+			random,
+			engine: {
+				setTyping: (id, on) => engine.setTyping(id, on),
+				hurry: () => engine.hurry(),
+				live: (): LiveState => engine.live(),
+				watch: () => () => undefined,
+				storage: () => ({ kind: 'kept', persistent: true }),
+				enableNotifications: () => Promise.resolve(undefined),
+				testNotification: () => Promise.resolve(undefined),
+			},
+			createIdentity: () => Promise.resolve(identity),
+		});
+		await this.client.start(this.name);
+	}
+
+	/** Now, or at one of the next commits. */
+	crash(point?: CrashPoint): void {
+		if (point) {
+			this.#crash = point;
+			return;
+		}
+		this.#crash = undefined;
+		this.#life++;
+		this.wire?.cut();
+		this.wire = undefined;
+		if (this.#keys) this.#world.air.leave(this.#keys.identity.device);
+		this.engine?.stop();
+		this.engine = undefined;
+	}
+
+	get running(): boolean {
+		return this.engine !== undefined;
+	}
+
+	async #newKeys(clock: Clock): Promise<Keys> {
+		const stored = await createIdentity({ deviceName: this.name, created: clock.now() });
+		const identity = openIdentity(stored);
+		return { identity, groups: await createGroupCrypto({ identity, clock }) };
+	}
+
+	#clock(): Clock {
+		const { clock } = this.#world;
+		return {
+			now: () => clock.now() + this.skew,
+			schedule: (ms, call) => {
+				const life = this.#life;
+				return clock.schedule(Math.ceil(ms), () => {
+					if (life === this.#life) call();
+				});
+			},
+		};
+	}
+
+	/** A store that stops answering when its device dies. */
+	#mortal(store: Store, life: number): Store {
+		const dead = () => this.#life !== life;
+		const never = <Value>() => new Promise<Value>(() => undefined);
+		return {
+			...store,
+			transact: async (body) => {
+				if (dead()) return never();
+				const point = this.#crash;
+				if (!point) return store.transact(body);
+				if (point.commitsLeft > 0) {
+					this.#crash = { ...point, commitsLeft: point.commitsLeft - 1 };
+					return store.transact(body);
+				}
+				if (point.made) await store.transact(body);
+				queueMicrotask(() => this.crash());
+				return never();
+			},
+		};
+	}
+
+	#relayLink(life: number): RelayLink {
+		return {
+			host: HOST,
+			connect: (handlers) => {
+				const relay = this.#world.relay;
+				if (this.offline || !relay || this.#life !== life) {
+					queueMicrotask(() => handlers.closed());
+					return { send: () => false, close: () => undefined };
+				}
+				this.wire = new RelayWire(relay, this.name, handlers);
+				this.#world.wires.add(this.wire);
+				return this.wire.connection;
+			},
+			look: async (address) => {
+				const relay = this.#world.relay;
+				if (this.offline || !relay) return undefined;
+				const answer = await relay.lookUp(address, this.name);
+				if (!answer.ok) return undefined;
+				return { type: 'looked', request: 0, state: answer.state, card: answer.card };
+			},
+		};
+	}
+}

@@ -1,0 +1,53 @@
+// What people do in the world, and what they should then see.
+import type { ConversationId } from '../../../src/core/model.ts';
+import type { Device } from './device.ts';
+import type { World } from './world.ts';
+
+export interface Party {
+	readonly device: Device;
+	readonly chat: ConversationId;
+}
+
+/** Two new people who have exchanged a first message over a link. */
+export async function befriend(
+	world: World,
+	first: string,
+	second: string,
+): Promise<[Party, Party]> {
+	const a = await world.addDevice(first);
+	const b = await world.addDevice(second);
+	return connect(world, a, b);
+}
+
+export async function connect(world: World, a: Device, b: Device): Promise<[Party, Party]> {
+	const invite = await a.client.createInvite({ kind: 'reusable' });
+	await world.flush();
+	const accepted = await b.client.acceptInvite(invite.fragment);
+	if (!accepted.ok) throw new Error(`the invite is ${accepted.error.kind}`);
+	await b.client.send(accepted.value, `hello from ${b.name}`);
+	await world.flush();
+	await world.pass(2_000);
+	const chat = await chatWith(a, b);
+	if (!chat) throw new Error(`${a.name} does not know ${b.name}`);
+	return [
+		{ device: a, chat },
+		{ device: b, chat: accepted.value },
+	];
+}
+
+export async function chatWith(own: Device, other: Device): Promise<ConversationId | undefined> {
+	const all = await own.client.conversations();
+	return all.find(
+		({ subject }) => subject.kind === 'person' && subject.person.account === other.identity.account,
+	)?.id;
+}
+
+export async function textsOf(device: Device, chat: ConversationId): Promise<string[]> {
+	const texts: string[] = [];
+	for (let position = ''; ;) {
+		const page = await device.client.messages(chat, { at: 'after', position, limit: 200 });
+		for (const { body } of page.messages) texts.push(body.kind === 'text' ? body.text : body.kind);
+		position = page.messages.at(-1)?.position ?? '';
+		if (!page.newerExist) return texts;
+	}
+}

@@ -1,0 +1,32 @@
+// npm run simulate -- --seeds N --from S: runs a range of simulated worlds and prints the seeds that fail.
+import { parseArgs } from 'node:util';
+import { runChaos } from './chaos.ts';
+
+const { values } = parseArgs({
+	options: { seeds: { type: 'string', default: '300' }, from: { type: 'string', default: '1' } },
+});
+const from = Number(values.from);
+const seeds = Number(values.seeds);
+if (!Number.isSafeInteger(from) || !Number.isSafeInteger(seeds) || seeds < 1) {
+	console.error('Use: npm run simulate -- --seeds 300 --from 1');
+	process.exit(2);
+}
+
+let failed = 0;
+let said = 0;
+const began = performance.now();
+for (let seed = from; seed < from + seeds; seed++) {
+	try {
+		const outcome = await runChaos(seed);
+		said += outcome.said;
+		if (outcome.complaints.length === 0) continue;
+		failed++;
+		console.log(`seed ${seed} fails:\n  ${outcome.complaints.slice(0, 8).join('\n  ')}`);
+	} catch (error) {
+		failed++;
+		console.log(`seed ${seed} throws: ${error instanceof Error ? error.stack : String(error)}`);
+	}
+}
+const seconds = ((performance.now() - began) / 1000).toFixed(0);
+console.log(`${seeds} worlds, ${said} messages, ${failed} failed, ${seconds} s`);
+process.exit(failed > 0 ? 1 : 0);

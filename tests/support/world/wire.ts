@@ -1,0 +1,194 @@
+// Connections whose frames move only when the world says so.
+import type { Socket } from '../../../server/relay/ports.ts';
+import type { Relay } from '../../../server/relay/relay.ts';
+import type {
+	PeerHandlers,
+	PeerLink,
+	PeerLinks,
+	RelayConnection,
+	RelayHandlers,
+} from '../../../src/core/ports.ts';
+import { parseCbor } from '../../../src/protocol/codec.ts';
+import { downFrames, upFrames } from '../../../src/protocol/frames.ts';
+import type { DeviceId } from '../../../src/protocol/ids.ts';
+import { MAX_FRAME_BYTES } from '../../../src/protocol/limits.ts';
+
+export const HOST = 'relay.example';
+
+/** A connection that the world moves on, one frame at a time. */
+export interface Wire {
+	readonly open: boolean;
+	readonly waiting: boolean;
+	/** Moves the oldest frame of one direction; with `twice`, the relay delivers it twice. */
+	step(first: boolean, twice: boolean): void;
+	/** What is on the way is lost; both ends hear that it is over. */
+	cut(): void;
+}
+
+/** One device's socket to the relay, both ends of it. */
+export class RelayWire implements Wire {
+	readonly #up: Uint8Array[] = [];
+	readonly #down: Uint8Array[] = [];
+	readonly #handlers: RelayHandlers;
+	readonly #session;
+	open = true;
+
+	constructor(relay: Relay, network: string, handlers: RelayHandlers) {
+		this.#handlers = handlers;
+		const socket: Socket = {
+			host: HOST,
+			network,
+			send: (bytes) => {
+				if (!this.open) return 'dropped';
+				this.#down.push(bytes.slice());
+				return 'sent';
+			},
+			buffered: () => this.#down.reduce((bytes, { length }) => bytes + length, 0),
+			// A `bye` before it still arrives: the end comes with the last frame.
+			close: () => void this.#down.push(new Uint8Array()),
+		};
+		this.#session = relay.open(socket);
+	}
+
+	/** The device's end. */
+	readonly connection: RelayConnection = {
+		send: (frame) => {
+			if (this.open) this.#up.push(upFrames.encode(frame));
+			return this.open;
+		},
+		close: () => this.cut(),
+	};
+
+	get waiting(): boolean {
+		return this.#up.length + this.#down.length > 0;
+	}
+
+	step(first: boolean, twice: boolean): void {
+		if (first ? this.#up.length > 0 : this.#down.length === 0) {
+			const bytes = this.#up.shift();
+			if (bytes) this.#session.receive(bytes as Uint8Array<ArrayBuffer>);
+			return;
+		}
+		const bytes = this.#down.shift();
+		if (bytes?.length === 0) this.cut();
+		if (!bytes?.length) return;
+		const decoded = downFrames.decode(bytes, MAX_FRAME_BYTES);
+		if (!decoded.ok) throw new Error(`the relay sent what does not decode: ${JSON.stringify(parseCbor(bytes))}`);
+		this.#handlers.frame(decoded.value);
+		if (twice && decoded.value.type === 'deliver') this.#handlers.frame(decoded.value);
+	}
+
+	cut(): void {
+		if (!this.open) return;
+		this.open = false;
+		this.#up.length = 0;
+		this.#down.length = 0;
+		this.#session.closed();
+		this.#handlers.closed();
+	}
+}
+
+interface End {
+	readonly self: DeviceId;
+	readonly handlers: PeerHandlers;
+}
+
+/** A data channel between two devices. */
+class PeerWire implements Wire {
+	readonly #queues: { readonly to: End; readonly link: PeerLink; readonly frames: Uint8Array[] }[] =
+		[];
+	readonly #links: PeerLink[];
+	readonly #ends: readonly [End, End];
+	open = true;
+
+	constructor(a: End, b: End) {
+		this.#ends = [a, b];
+		this.#links = [this.#linkFor(a, b), this.#linkFor(b, a)];
+	}
+
+	/** The link that `own` holds: what it sends comes out at `other`. */
+	#linkFor(own: End, other: End): PeerLink {
+		const frames: Uint8Array[] = [];
+		const link: PeerLink = {
+			device: other.self,
+			fingerprints: { local: `dtls ${own.self}`, remote: `dtls ${other.self}` },
+			send: (bytes) => {
+				if (this.open) frames.push(bytes.slice());
+				return this.open;
+			},
+			close: () => this.cut(),
+		};
+		this.#queues.push({ to: other, link, frames });
+		return link;
+	}
+
+	touches(device: DeviceId): boolean {
+		return this.open && this.#ends.some(({ self }) => self === device);
+	}
+
+	announce(): void {
+		const [a, b] = this.#ends;
+		const [ofA, ofB] = this.#links;
+		if (ofA) a.handlers.opened(ofA);
+		if (ofB) b.handlers.opened(ofB);
+	}
+
+	get waiting(): boolean {
+		return this.#queues.some(({ frames }) => frames.length > 0);
+	}
+
+	step(first: boolean): void {
+		const [a, b] = first ? this.#queues : this.#queues.toReversed();
+		const from = a?.frames.length ? a : b;
+		const bytes = from?.frames.shift();
+		// The receiving end knows the wire by its own link.
+		const own = this.#links.find((link) => link !== from?.link);
+		if (bytes && from && own) from.to.handlers.received(own, bytes);
+	}
+
+	cut(): void {
+		if (!this.open) return;
+		this.open = false;
+		for (const queue of this.#queues) queue.frames.length = 0;
+		for (const [index, end] of this.#ends.entries()) {
+			const link = this.#links[index];
+			if (link) end.handlers.closed(link);
+		}
+	}
+}
+
+/** What WebRTC needs to find each other; signalling itself goes through the devices. */
+export class PeerAir {
+	readonly #ends = new Map<DeviceId, End>();
+	readonly wires: PeerWire[] = [];
+
+	port(): PeerLinks {
+		let self: DeviceId | undefined;
+		return {
+			start: (device, handlers) => {
+				self = device;
+				this.#ends.set(device, { self: device, handlers });
+			},
+			connect: (device) => {
+				if (self) this.#ends.get(self)?.handlers.signal(device, 'offer');
+			},
+			receiveSignal: (from, payload) => {
+				const own = self && this.#ends.get(self);
+				const other = this.#ends.get(from);
+				if (payload !== 'offer' || !own || !other) return;
+				const wire = new PeerWire(other, own);
+				this.wires.push(wire);
+				wire.announce();
+			},
+			stop: () => {
+				if (self) this.leave(self);
+			},
+		};
+	}
+
+	/** The device is gone from the air, with all its links. */
+	leave(device: DeviceId): void {
+		this.#ends.delete(device);
+		for (const wire of this.wires) if (wire.touches(device)) wire.cut();
+	}
+}

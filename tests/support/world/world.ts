@@ -1,0 +1,133 @@
+// The simulated world: several devices and the true relay logic in one process, on one manual clock and hand-flushed
+// wires. Nothing moves unless a step moves it; a seed decides the steps.
+import { RELAY_DEFAULTS } from '../../../server/relay/defaults.ts';
+import { verifyDevice } from '../../../server/edge/verify-device.ts';
+import type { Clock } from '../../../server/relay/ports.ts';
+import { createRelay, type Relay } from '../../../server/relay/relay.ts';
+import { MemoryDisk, MemoryStore } from '../../../server/storage/memory-store.ts';
+import { DEFAULT_MAILBOX_BYTES, DEFAULT_MAILBOX_MESSAGES } from '../../../src/protocol/limits.ts';
+import { ManualClock } from '../manual-clock.ts';
+import { Busy, settled } from './busy.ts';
+import { Device } from './device.ts';
+import { Seeded } from './seeded.ts';
+import { PeerAir, type Wire } from './wire.ts';
+
+export interface WorldOptions {
+	readonly seed: number;
+	/** Own clocks of the devices are off by up to this much either way, ms. */
+	readonly skew?: number;
+	readonly direct?: boolean;
+}
+
+/** Rates are for floods; a simulated hour passes in a second. */
+const NO_RATE = { perSecond: 1e6, burst: 1e6 };
+
+export class World {
+	readonly clock = new ManualClock();
+	readonly busy = new Busy();
+	#relayBusy = new Busy();
+	#relayLife = 0;
+	readonly random: Seeded;
+	readonly air = new PeerAir();
+	readonly wires = new Set<Wire>();
+	readonly devices: Device[] = [];
+	readonly relayDisk = new MemoryDisk();
+	/** What the parts found worth a warning, for the report of a failure. */
+	readonly notes: string[] = [];
+	relay: Relay | undefined;
+	#store: MemoryStore | undefined;
+	readonly #skew: number;
+
+	constructor({ seed, skew = 0 }: WorldOptions) {
+		this.random = new Seeded(seed);
+		this.#skew = skew;
+		this.startRelay();
+	}
+
+	startRelay(): void {
+		const quota = { messages: DEFAULT_MAILBOX_MESSAGES, bytes: DEFAULT_MAILBOX_BYTES };
+		this.#store = new MemoryStore(this.relayDisk, { quota });
+		const limits = {
+			...RELAY_DEFAULTS.limits,
+			requests: NO_RATE,
+			whispers: NO_RATE,
+			looks: NO_RATE,
+			connections: NO_RATE,
+			registrations: NO_RATE,
+		};
+		this.relay = createRelay(
+			{
+				store: this.#relayBusy.watch(this.#store),
+				clock: this.#relayClock(),
+				random: this.random,
+				verify: (key, message, signature) =>
+					this.busy.watch({ verifyDevice }).verifyDevice(key, message, signature),
+				push: { vapidKey: null, allows: () => false, send: () => Promise.resolve('failed') },
+				log: { info: () => undefined, warn: (event) => void this.notes.push(`relay: ${event}`) },
+			},
+			{ ...RELAY_DEFAULTS, limits, software: 'kith-relay/test' },
+		);
+	}
+
+	/** Timers of a relay that was killed do not fire. */
+	#relayClock(): Clock {
+		const life = this.#relayLife;
+		return {
+			now: () => this.clock.now(),
+			schedule: (ms, call) =>
+				this.clock.schedule(Math.ceil(ms), () => {
+					if (life === this.#relayLife) call();
+				}),
+		};
+	}
+
+	/** SIGKILL: what was not on its disk is gone. */
+	killRelay(): void {
+		this.#store?.crash();
+		this.#relayBusy = new Busy(); // what was under way there never ends
+		this.#relayLife++;
+		this.relay = undefined;
+		for (const device of this.devices) device.wire?.cut();
+	}
+
+	async addDevice(name: string): Promise<Device> {
+		const skew = Math.round((this.random.fraction() * 2 - 1) * this.#skew);
+		const device = new Device(this, name, skew);
+		this.devices.push(device);
+		await device.start();
+		await this.settled();
+		return device;
+	}
+
+	note(device: Device, event: string, fields?: Readonly<Record<string, unknown>>): void {
+		this.notes.push(`${device.name}: ${event} ${fields ? JSON.stringify(fields) : ''}`);
+	}
+
+	settled(): Promise<void> {
+		return settled(this.busy, this.#relayBusy);
+	}
+
+	allWires(): Wire[] {
+		for (const wire of this.wires) if (!wire.open) this.wires.delete(wire);
+		return [...this.wires, ...this.air.wires.filter(({ open }) => open)];
+	}
+
+	/** Moves frames until none waits, and lets everything they started come to its end. */
+	async flush(): Promise<void> {
+		for (let steps = 0; ; steps++) {
+			if (steps > 200_000) throw new Error('the world does not come to rest');
+			await this.settled();
+			const waiting = this.allWires().filter((wire) => wire.waiting);
+			if (waiting.length === 0) return;
+			for (const wire of waiting) while (wire.waiting) wire.step(true, false);
+		}
+	}
+
+	/** Lets time pass, in strides, with everything flowing. */
+	async pass(ms: number, stride = 1_000): Promise<void> {
+		for (let passed = 0; passed < ms; passed += stride) {
+			this.clock.advance(Math.min(stride, ms - passed));
+			await this.flush();
+		}
+	}
+}
