@@ -49,8 +49,10 @@ export class Expiry {
 		const dropping = this.#ports.store.drop(found.value, notices);
 		for (const { message } of notices) this.#mailboxes.stored(message.sender);
 		const dropped = await dropping;
-		if (dropped.ok) this.counts.expired += found.value.length;
-		return dropped.ok && found.value.length === ROWS;
+		if (!dropped.ok) return false;
+		this.counts.expired += found.value.length;
+		this.#ports.log.info('unread mail expired', { messages: found.value.length });
+		return found.value.length === ROWS;
 	}
 
 	/** One notice per envelope, to its sender; undefined while the store is busy. */

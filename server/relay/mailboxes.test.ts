@@ -242,10 +242,9 @@ describe('mailboxes', () => {
 		await settle();
 		const arriving = bob.login();
 		for (const envelope of sent.slice(650)) void alice.submit(channel, envelope);
-		for (let turn = 0; turn < 40; turn++) {
-			await settle();
-			if (bob.deliveries.length > 0) await bob.acknowledge();
-		}
+		await bob.connection.until(({ type }) => type === 'deliver');
+		while (bob.deliveries.length < sent.length) await bob.acknowledge();
+		await bob.acknowledge();
 		await arriving;
 		expect(bob.envelopes).toEqual(sent);
 		expect(seqs(bob)).toEqual([...seqs(bob)].sort((a, b) => a - b));

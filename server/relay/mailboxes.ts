@@ -15,6 +15,13 @@ const MAX_BYTES_IN_FLIGHT = 2 * 1024 * 1024;
 /** Rows of one read: small enough that one returning device does not hold up the store for the others. */
 const PAGE_ROWS = 128;
 const READ_RETRY = 1000;
+/**
+ * A device that has not acknowledged for this long may be asleep behind a connection that only looks alive, ms: it
+ * is woken as if it were away.
+ */
+const DOUBT_AFTER = 10_000;
+/** A store that stays busy is not reported more often than this, ms. */
+const REPORT_EVERY = 10_000;
 const NO_BODY = new Uint8Array(0);
 
 /** What a connected device offers to its mailbox. */
@@ -65,6 +72,8 @@ export class ConnectedMailbox {
 	/** Rows were stored since the running read began. */
 	stale = false;
 	caughtUp = false;
+	/** It is looked at again once {@link DOUBT_AFTER} has passed. */
+	watched = false;
 
 	constructor(id: DeviceId, receiver: Receiver) {
 		this.id = id;
@@ -98,10 +107,12 @@ export class Mailboxes {
 	readonly #sequence: Sequence;
 	readonly #connected = new Map<DeviceId, ConnectedMailbox>();
 	readonly #windows: Deadlines<Pending>;
+	readonly #doubts: Deadlines<ConnectedMailbox>;
 	readonly #writes = new Set<Promise<void>>();
-	/** Called when mail was stored for a device that is not connected. */
+	/** Called when mail waits for a device that is not connected, or does not seem to be. */
 	readonly #wake: (mailbox: DeviceId) => void;
 	#pendingBytes = 0;
+	#reportedAt = 0;
 
 	constructor(ports: RelayPorts, config: RelayConfig, wake: (mailbox: DeviceId) => void) {
 		this.#ports = ports;
@@ -111,6 +122,7 @@ export class Mailboxes {
 		this.#windows = new Deadlines(ports.clock, config.handoverWindow, (pending) =>
 			this.#missed(pending),
 		);
+		this.#doubts = new Deadlines(ports.clock, DOUBT_AFTER, (box) => this.#doubt(box));
 	}
 
 	get pendingBytes(): number {
@@ -135,6 +147,8 @@ export class Mailboxes {
 		this.#connected.delete(box.id);
 		const inFlight = box.inFlight;
 		box.inFlight = [];
+		// Mail that was stored while this connection lasted has woken nobody yet.
+		if (inFlight.some(({ stored }) => stored) || !box.live) this.#wake(box.id);
 		for (const slot of inFlight) if (slot.posting) this.#write(slot.posting);
 	}
 
@@ -213,6 +227,7 @@ export class Mailboxes {
 	/** Forgets the windows; to be called after {@link flush}. */
 	stop(): void {
 		this.#windows.clear();
+		this.#doubts.clear();
 	}
 
 	/** Hands the message to every target that is live; true when waiting for them alone can settle it. */
@@ -235,10 +250,23 @@ export class Mailboxes {
 		box.delivered = slot.seq;
 		slot.handedAt = this.#ports.clock.now();
 		this.counts.delivered++;
+		if (!box.watched) {
+			box.watched = true;
+			this.#doubts.add(box);
+		}
 		const { kind, envelope, channel, epoch, at, body } = message;
 		return box.receiver.deliver({
 			...{ type: 'deliver', seq: slot.seq, kind, envelope, channel, epoch, at, body },
 		});
+	}
+
+	#doubt(box: ConnectedMailbox): void {
+		const [oldest] = box.inFlight;
+		box.watched = oldest !== undefined && this.#connected.get(box.id) === box;
+		if (!oldest || !box.watched) return;
+		const waited = this.#ports.clock.now() - (oldest.handedAt ?? 0);
+		if (waited >= DOUBT_AFTER) this.#wake(box.id);
+		this.#doubts.add(box);
 	}
 
 	/** The window closed: whoever has not acknowledged gets it from the store, should they vanish. */
@@ -264,11 +292,20 @@ export class Mailboxes {
 		for (const slot of slots) if (slot.handedAt === undefined) this.stored(slot.mailbox);
 		const written = appended.then((result) => {
 			this.#writes.delete(written);
-			if (!result.ok) return this.#settle(pending, 'busy');
+			if (!result.ok) return this.#refuse(pending);
 			this.counts.appended++;
 			this.#appended(pending, slots, result.value.full);
 		});
 		this.#writes.add(written);
+	}
+
+	#refuse(pending: Pending): void {
+		const now = this.#ports.clock.now();
+		if (now - this.#reportedAt >= REPORT_EVERY) {
+			this.#reportedAt = now;
+			this.#ports.log.warn('the store is busy: full disk, or more than it can write');
+		}
+		this.#settle(pending, 'busy');
 	}
 
 	#appended(pending: Pending, slots: readonly Slot[], full: readonly DeviceId[]): void {

@@ -146,6 +146,7 @@ export class Relay implements SessionHost {
 	/** Settles what is under way, then sends everyone away; the store may be closed afterwards. */
 	async drain(): Promise<void> {
 		this.#draining = true;
+		this.#ports.log.info('draining', { connections: this.#sessions.size });
 		this.#expiry.stop();
 		this.#cancelSweep();
 		await this.#mailboxes.flush();

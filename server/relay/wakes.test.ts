@@ -42,6 +42,35 @@ describe('pushes', () => {
 		expect(room.push.sent).toHaveLength(3);
 	});
 
+	it('PU-1 a device that sleeps behind an open connection is woken', async () => {
+		const { room, alice, channel } = await twoPeople();
+		await alice.submit(channel);
+		await room.pass(9_999);
+		expect(room.push.sent).toEqual([]);
+		await room.pass(1);
+		expect(room.push.sent).toEqual([endpoint]);
+		await room.pass(20_000);
+		expect(room.push.sent).toHaveLength(1);
+	});
+
+	it('PU-1 mail that was left unread when the connection ended wakes the device', async () => {
+		const { room, alice, bob, channel } = await twoPeople();
+		await alice.submit(channel);
+		await room.pass(1000);
+		expect(room.disk.waiting).toBe(1);
+		await bob.vanish();
+		expect(room.push.sent).toEqual([endpoint]);
+	});
+
+	it('PU-1 a device that left with nothing unread is not woken', async () => {
+		const { room, alice, bob, channel } = await twoPeople();
+		await alice.submit(channel);
+		await bob.acknowledge();
+		await room.pass(60_000);
+		await bob.vanish();
+		expect(room.push.sent).toEqual([]);
+	});
+
 	it('PU-1 a device that is connected is not woken', async () => {
 		const { room, alice, channel } = await twoPeople();
 		await alice.submit(channel);
