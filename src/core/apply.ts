@@ -182,7 +182,7 @@ async function sendAgain(
 		if (!(await queueAgain(tx, key, envelope))) settled.envelopes.push(envelope);
 	}
 	for (const count of request.counts) {
-		const key = await tx.get('carried', carriedKey.count(row.channel, count));
+		const key = await tx.get('carried', carriedKey.count(row.conversation, row.channel, count));
 		if (!(await queueAgain(tx, key, undefined))) settled.counts.push(count);
 	}
 	if (settled.envelopes.length + settled.counts.length === 0) return;

@@ -52,24 +52,32 @@ export function decodeGeneration(context: Uint8Array): number {
 	return decoded.ok ? decoded.value.generation : 0;
 }
 
-/** Adds `added` to the conversation's channels and puts the one to send on first (SPEC CH-9). */
-export async function rankChannels(
+/**
+ * Adds `channel` to its conversation, or notes its new standing, and puts the one to send on first (SPEC CH-9). A newer
+ * generation comes before an older one even when it is broken: whoever founded it no longer reads the older.
+ */
+export async function rankChannel(
 	tx: Transaction,
 	conversation: ConversationRow,
-	added: ChannelRow,
-): Promise<readonly ChannelId[]> {
-	const rows = [added];
-	for (const channel of conversation.channels) {
-		const row = channel === added.channel ? undefined : await tx.get('channels', channel);
+	channel: ChannelRow,
+): Promise<ConversationRow> {
+	const rows = [channel];
+	for (const other of conversation.channels) {
+		const row = other === channel.channel ? undefined : await tx.get('channels', other);
 		if (row) rows.push(row);
 	}
 	const standing = { open: 0, founding: 1, broken: 2 };
-	return rows
-		.sort(
-			(a, b) =>
-				standing[a.status] - standing[b.status] ||
-				b.generation - a.generation ||
-				(a.channel < b.channel ? -1 : 1),
-		)
-		.map(({ channel }) => channel);
+	rows.sort(
+		(a, b) =>
+			b.generation - a.generation ||
+			standing[a.status] - standing[b.status] ||
+			(a.channel < b.channel ? -1 : 1),
+	);
+	const ranked = {
+		...conversation,
+		channels: rows.map((row) => row.channel),
+		generation: Math.max(conversation.generation, channel.generation),
+	};
+	tx.put('conversations', conversation.id, ranked);
+	return ranked;
 }

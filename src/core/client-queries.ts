@@ -48,6 +48,7 @@ function viewConversation(
 		account,
 		entry: _entry,
 		channels: _channels,
+		generation: _generation,
 		highest: _highest,
 		late: _late,
 		...rest

@@ -7,7 +7,7 @@ import {
 	encodeGeneration,
 	loadChannel,
 	othersIn,
-	rankChannels,
+	rankChannel,
 	type LoadedChannel,
 } from './channels.ts';
 import { newEnvelopeId, type EngineContext } from './context.ts';
@@ -15,6 +15,7 @@ import type { Incoming } from './incoming.ts';
 import type { Profile } from './model.ts';
 import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
 import {
+	carriedKey,
 	outboxKey,
 	type ChannelRow,
 	type ConversationRow,
@@ -25,6 +26,8 @@ import {
 } from './records.ts';
 import { newConversation } from './threads.ts';
 
+/** Messages sent and not confirmed that one conversation may hold. */
+const MOST_CARRIED = 10_000;
 /** Until their profile arrives, moments later, somebody who joined has no name. */
 const UNNAMED: Profile = { name: '…', picture: null };
 
@@ -44,15 +47,6 @@ function stagedRow(
 	};
 }
 
-/** The highest generation among a conversation's channels, or -1. */
-async function lastGeneration(tx: Transaction, conversation: ConversationRow): Promise<number> {
-	let last = -1;
-	for (const channel of conversation.channels) {
-		last = Math.max(last, (await tx.get('channels', channel))?.generation ?? -1);
-	}
-	return last;
-}
-
 /**
  * Stages a new channel with the one person of this conversation, through `entry`. Undefined if the key package
  * there does not hold or is not theirs.
@@ -66,7 +60,7 @@ export async function stageFounding(
 	const owner = await context.groups.inspectKeyPackage(entry.keyPackage);
 	if (!owner.ok || owner.value.account !== conversation.account) return undefined;
 	const channel = idFrom<ChannelId>(context.random.bytes(16));
-	const generation = (await lastGeneration(tx, conversation)) + 1;
+	const generation = conversation.generation + 1;
 	const alone = await context.groups.found(channel, encodeGeneration(generation));
 	const staged = await context.groups.stage(alone, { add: [entry.keyPackage] });
 	if (!staged.ok) return undefined;
@@ -91,10 +85,9 @@ export async function stageFounding(
 	};
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
-	const channels = await rankChannels(tx, conversation, row);
-	tx.put('conversations', conversation.id, { ...conversation, channels });
+	await rankChannel(tx, conversation, row);
 	tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
-	await sendAgainWhatIsOpen(tx, conversation, channel);
+	await sendAgainWhatIsOpen(tx, conversation);
 	return row;
 }
 
@@ -203,36 +196,33 @@ async function addJoined(
 	context: EngineContext,
 	tx: Transaction,
 	conversation: ConversationRow,
-	state: GroupState,
+	joined: GroupState,
 ): Promise<ChannelRow> {
-	const frozen = context.groups.freeze(state);
-	const { channel } = state;
+	const frozen = context.groups.freeze(joined);
+	const { channel } = joined;
 	const row: ChannelRow = {
 		channel,
 		conversation: conversation.id,
 		status: 'open',
-		generation: decodeGeneration(context.groups.context(state)),
+		generation: decodeGeneration(context.groups.context(joined)),
 		epoch: frozen.epoch,
 		treeId: frozen.treeId,
 		ratchet: frozen.ratchet,
 		staged: undefined,
-		others: othersIn(context.groups, state, context.identity.device),
+		others: othersIn(context.groups, joined, context.identity.device),
 		sentCount: 0,
 		counts: {},
 		parked: 0,
 	};
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
-	const channels = await rankChannels(tx, conversation, row);
-	tx.put('conversations', conversation.id, {
-		...conversation,
-		channels,
-		state: conversation.state.kind === 'blocked' ? conversation.state : { kind: 'open' },
-	});
+	const { state: before } = conversation;
+	const state = before.kind === 'blocked' ? before : ({ kind: 'open' } as const);
+	await rankChannel(tx, { ...conversation, state }, row);
 	tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
 	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
 	tx.put('outbox', outboxKey.rotate(conversation.id, channel), { kind: 'rotate', channel });
-	await sendAgainWhatIsOpen(tx, conversation, channel);
+	await sendAgainWhatIsOpen(tx, conversation);
 	return row;
 }
 
@@ -240,23 +230,16 @@ async function addJoined(
  * A new channel takes over from one that may be lost on the other side: what was sent there and never confirmed goes
  * out once more. Its message ids keep it single (SPEC CO-3).
  */
-async function sendAgainWhatIsOpen(
-	tx: Transaction,
-	conversation: ConversationRow,
-	joined: ChannelId,
-): Promise<void> {
-	for (const channel of conversation.channels) {
-		if (channel === joined) continue;
-		const prefix = `${channel}#`;
-		for (const { value: key } of await tx.list('carried', { prefix, limit: 10_000 })) {
-			const message = await tx.get('messages', key);
-			if (message?.delivery.kind !== 'sent') continue;
-			tx.put('outbox', outboxKey.text(message.conversation, message.position), {
-				kind: 'text',
-				sealed: undefined,
-				replaces: undefined,
-			});
-		}
+async function sendAgainWhatIsOpen(tx: Transaction, conversation: ConversationRow): Promise<void> {
+	const prefix = carriedKey.inConversation(conversation.id);
+	for (const { value: key } of await tx.list('carried', { prefix, limit: MOST_CARRIED })) {
+		const message = await tx.get('messages', key);
+		if (message?.delivery.kind !== 'sent') continue;
+		tx.put('outbox', outboxKey.text(message.conversation, message.position), {
+			kind: 'text',
+			sealed: undefined,
+			replaces: undefined,
+		});
 	}
 }
 
@@ -265,6 +248,5 @@ export async function commitSettled(tx: Transaction, row: ChannelRow): Promise<v
 	tx.delete('outbox', outboxKey.rotate(row.conversation, row.channel));
 	const conversation = await tx.get('conversations', row.conversation);
 	if (!conversation) return;
-	const channels = await rankChannels(tx, conversation, row);
-	tx.put('conversations', conversation.id, { ...conversation, channels, state: { kind: 'open' } });
+	await rankChannel(tx, { ...conversation, state: { kind: 'open' } }, row);
 }

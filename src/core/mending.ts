@@ -1,10 +1,10 @@
 // What an engine looks after when it starts and now and then: channels whose state is lost, contacts that do not know
 // the own profile yet, links that ran out, and records that are only needed for a while.
 import type { ConversationId } from '../protocol/ids.ts';
-import { rankChannels } from './channels.ts';
+import { rankChannel } from './channels.ts';
 import type { EngineContext } from './context.ts';
 import type { Transaction } from './ports.ts';
-import { ONLY, outboxKey, type ConversationRow } from './records.ts';
+import { ONLY, outboxKey } from './records.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** Twice as long as a relay keeps mail by default: a twin cannot come later. */
@@ -36,15 +36,16 @@ export async function planNewChannel(
 	if (!conversation) return;
 	const [first] = conversation.channels;
 	const row = first === undefined ? undefined : await tx.get('channels', first);
-	let ranked: ConversationRow = { ...conversation, channels: conversation.channels.slice(1) };
+	context.log.warn('a channel is broken and will be founded anew');
 	if (row) {
 		const broken = { ...row, status: 'broken' as const, staged: undefined };
 		tx.put('channels', row.channel, broken);
-		ranked = { ...conversation, channels: await rankChannels(tx, conversation, broken) };
 		tx.delete('outbox', outboxKey.rotate(id, row.channel));
+		await rankChannel(tx, conversation, broken);
+	} else {
+		// Without its row only its generation is known: an older channel must not be sent on.
+		tx.put('conversations', id, { ...conversation, channels: [] });
 	}
-	context.log.warn('a channel is broken and will be founded anew');
-	tx.put('conversations', id, ranked);
 	tx.put('outbox', outboxKey.profile(id), { kind: 'profile' });
 }
 

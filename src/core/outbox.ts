@@ -3,7 +3,7 @@
 import type { RefusalCode } from '../protocol/errors.ts';
 import { REFUSALS } from '../protocol/errors.ts';
 import type { ChannelId, ConversationId } from '../protocol/ids.ts';
-import { adoptStaged, rankChannels } from './channels.ts';
+import { adoptStaged, rankChannel } from './channels.ts';
 import type { EngineContext } from './context.ts';
 import type { DeliveryOutcome, DeliveryRoutes } from './delivery.ts';
 import { commitSettled, stageFounding, stageRotation } from './groups.ts';
@@ -188,9 +188,7 @@ class OutboxPump implements Outbox {
 		if (!conversation?.account) return false;
 		const broken: ChannelRow = { ...row, status: 'broken', staged: undefined };
 		tx.put('channels', row.channel, broken);
-		const channels = await rankChannels(tx, conversation, broken);
-		const ranked = { ...conversation, channels };
-		tx.put('conversations', conversation.id, ranked);
+		const ranked = await rankChannel(tx, conversation, broken);
 		const person = await tx.get('people', conversation.account);
 		if (row.status === 'founding' && code.startsWith('address-')) {
 			const reason = code.slice('address-'.length);
@@ -243,8 +241,14 @@ class OutboxPump implements Outbox {
 			const row = await tx.get('outbox', key);
 			if (!row || !('sealed' in row) || row.sealed?.envelope !== sealed.envelope) return;
 			if (outcome.type !== 'refused') {
-				tx.delete('outbox', key);
 				const message = await tx.get('messages', key);
+				const conversation = await tx.get('conversations', channel.conversation);
+				if (message && conversation?.channels[0] !== sealed.channel) {
+					// Another channel took over meanwhile: the other side may not read this one any more.
+					tx.put('outbox', key, { kind: 'text', sealed: undefined, replaces: undefined });
+					return;
+				}
+				tx.delete('outbox', key);
 				const kind = outcome.type === 'accepted' ? 'sent' : 'delivered';
 				if (message) await raiseDelivery(tx, message.id, { kind });
 				return;

@@ -46,6 +46,8 @@ export interface ConversationRow {
 	readonly entry: Entrance | undefined;
 	/** Channels with this person; the one in use for sending comes first (SPEC CH-9). */
 	readonly channels: readonly ChannelId[];
+	/** The highest of any channel here ever, or -1. */
+	readonly generation: number;
 	readonly last: MessageSummary | undefined;
 	readonly unread: number;
 	readonly readTo: Position;
@@ -256,5 +258,8 @@ export const parkedKey = (channel: ChannelId, epoch: Epoch, envelope: EnvelopeId
 
 export const carriedKey = {
 	envelope: (envelope: EnvelopeId) => envelope as string,
-	count: (channel: ChannelId, count: number) => `${channel}#${count}`,
+	count: (conversation: ConversationId, channel: ChannelId, count: number) =>
+		`${conversation}#${channel}#${count}`,
+	/** All of a conversation that were not delivered yet, by whichever channel they went. */
+	inConversation: (conversation: ConversationId) => `${conversation}#`,
 };

@@ -13,7 +13,7 @@ import {
 	type OutboxRow,
 	type SealedEnvelope,
 } from './records.ts';
-import { splitReceipt } from './threads.ts';
+import { forgetCarrier, splitReceipt } from './threads.ts';
 
 /** Envelopes sealed in one transaction. */
 const BATCH = 64;
@@ -126,10 +126,10 @@ class Sealing {
 			replyTo: message.body.replyTo ?? null,
 			replaces: replaces ?? null,
 		});
-		if (message.carrier) tx.delete('carried', carriedKey.envelope(message.carrier.envelope));
+		if (message.carrier) forgetCarrier(tx, message.conversation, message.carrier);
 		const carrier = { channel: this.#row.channel, envelope: sealed.envelope, count };
 		tx.put('carried', carriedKey.envelope(sealed.envelope), key);
-		tx.put('carried', carriedKey.count(carrier.channel, count), key);
+		tx.put('carried', carriedKey.count(message.conversation, carrier.channel, count), key);
 		tx.put('messages', key, { ...message, carrier });
 		tx.put('outbox', key, { kind: 'text', sealed, replaces });
 		this.ready.push({ key, sealed });

@@ -10,6 +10,7 @@ import {
 	carriedKey,
 	messageKey,
 	outboxKey,
+	type Carrier,
 	type ConversationRow,
 	type MessageRow,
 } from './records.ts';
@@ -29,6 +30,7 @@ export function newConversation(
 		state: { kind: 'open' },
 		entry: undefined,
 		channels: [],
+		generation: -1,
 		last: undefined,
 		unread: 0,
 		readTo: BEGINNING,
@@ -140,10 +142,7 @@ export async function writeDelivery(
 	delivery: Delivery,
 ): Promise<void> {
 	const arrived = RANK[delivery.kind] >= RANK.delivered;
-	if (arrived && message.carrier) {
-		tx.delete('carried', carriedKey.envelope(message.carrier.envelope));
-		tx.delete('carried', carriedKey.count(message.carrier.channel, message.carrier.count));
-	}
+	if (arrived && message.carrier) forgetCarrier(tx, message.conversation, message.carrier);
 	const next = { ...message, delivery, carrier: arrived ? undefined : message.carrier };
 	tx.put('messages', messageKey(message.conversation, message.position), next);
 	const conversation = await tx.get('conversations', message.conversation);
@@ -159,6 +158,16 @@ export async function writeDelivery(
 		failed,
 		last: isLast ? summaryOf(next) : conversation.last,
 	});
+}
+
+/** The message needs not be found for repair under this sending any more. */
+export function forgetCarrier(
+	tx: Transaction,
+	conversation: ConversationId,
+	{ channel, envelope, count }: Carrier,
+): void {
+	tx.delete('carried', carriedKey.envelope(envelope));
+	tx.delete('carried', carriedKey.count(conversation, channel, count));
 }
 
 /** Adds ids to the receipt that will go to the other side; a message that is read was also delivered. */

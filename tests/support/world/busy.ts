@@ -6,7 +6,6 @@ export class Busy {
 		return this.#running === 0;
 	}
 
-
 	/** The same object, with every call that returns a promise counted until it settles. */
 	watch<Port extends object>(port: Port): Port {
 		return new Proxy(port, {

@@ -100,11 +100,11 @@ const fillDisk: Action = ({ world, random }) => {
 const loseState: Action = async ({ world, random }) => {
 	const device = random.pick(world.devices);
 	device.crash();
-	const trees = device.disk.shelves.get('trees');
-	const keys = [...(trees?.rows.keys() ?? [])];
-	if (!trees || keys.length === 0) return;
-	trees.rows.delete(random.pick(keys));
-	trees.sorted = undefined;
+	const shelf = device.disk.shelves.get(random.chance(0.7) ? 'trees' : 'channels');
+	const keys = [...(shelf?.rows.keys() ?? [])];
+	if (!shelf || keys.length === 0) return;
+	shelf.rows.delete(random.pick(keys));
+	shelf.sorted = undefined;
 	await device.start();
 };
 
@@ -227,7 +227,7 @@ export async function runChaos(seed: number): Promise<ChaosOutcome> {
 	const run: Run = { world, random, pairs, said: [], highest: new Map() };
 	for (let steps = 40 + random.below(120); steps > 0; steps--) {
 		await choose(random)(run);
-		if (random.chance(0.3)) await world.settled();
+		await world.settled();
 		await watchDelivery(run);
 	}
 	await heal(run);

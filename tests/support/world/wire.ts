@@ -73,7 +73,8 @@ export class RelayWire implements Wire {
 		if (bytes?.length === 0) this.cut();
 		if (!bytes?.length) return;
 		const decoded = downFrames.decode(bytes, MAX_FRAME_BYTES);
-		if (!decoded.ok) throw new Error(`the relay sent what does not decode: ${JSON.stringify(parseCbor(bytes))}`);
+		if (!decoded.ok)
+			throw new Error(`the relay sent what does not decode: ${JSON.stringify(parseCbor(bytes))}`);
 		this.#handlers.frame(decoded.value);
 		if (twice && decoded.value.type === 'deliver') this.#handlers.frame(decoded.value);
 	}
