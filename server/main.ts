@@ -36,6 +36,7 @@ function readSoftware(): string {
 
 function prepareDirectory(path: string): string {
 	const directory = resolve(path);
+	process.umask(0o077); // what the relay writes is for its own user alone
 	try {
 		mkdirSync(directory, { recursive: true, mode: 0o700 });
 		accessSync(directory, constants.W_OK);

@@ -47,7 +47,9 @@ function npm(what, parameters) {
 
 const installed = newest(at('node_modules/.package-lock.json'));
 if (installed === 0 || installed < newest(at('package-lock.json')))
-	npm('Installing what Kith needs ...', ['ci', '--no-audit', '--no-fund']);
+	// Not `npm ci`: it refuses a lock file that lacks binaries of other systems, and those cannot all be locked from
+	// one machine. This installs what is locked just the same, and leaves the lock file alone.
+	npm('Installing what Kith needs ...', ['install', '--no-save', '--no-audit', '--no-fund']);
 
 if (existsSync(at('vite.config.ts'))) {
 	const built = newest(at('build/index.html'));
