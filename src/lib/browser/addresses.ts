@@ -1,0 +1,22 @@
+// Where everything is: the one place that knows the app's addresses.
+import { resolve } from '$app/paths';
+import type { ConversationId } from '../../core/model.ts';
+
+export type SettingsPage =
+	| 'profile'
+	| 'links'
+	| 'privacy'
+	| 'notifications'
+	| 'storage'
+	| 'appearance'
+	| 'connection'
+	| 'about';
+
+export const toHome = (): string => resolve('/(app)');
+export const toConversation = (id: ConversationId): string => resolve('/(app)/c/[id]', { id });
+export const toDetails = (id: ConversationId): string => resolve('/(app)/c/[id]/info', { id });
+export const toSafetyNumber = (id: ConversationId): string =>
+	resolve('/(app)/c/[id]/info/verify', { id });
+export const toInvite = (fragment: string): string => `${resolve('/i')}#${fragment}`;
+export const toSettings = (page?: SettingsPage): string =>
+	page === undefined ? resolve('/settings') : resolve('/settings/[page]', { page });

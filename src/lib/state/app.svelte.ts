@@ -1,0 +1,165 @@
+// Everything the screens share: who one is, the list, the connection, the settings. It follows the client's
+// notices and holds nothing that the client does not know.
+import { createContext } from 'svelte';
+import type { Change, Client, NotificationProblem } from '../../core/client.ts';
+import {
+	DEFAULT_SETTINGS,
+	type Conversation,
+	type ConversationId,
+	type Invite,
+	type LiveState,
+	type Me,
+	type Presence,
+	type Settings,
+	type StorageCondition,
+} from '../../core/model.ts';
+import { createCanary, localStorageIfAllowed, type Canary, type Visit } from '../browser/canary.ts';
+import { coalesce } from './coalesce.ts';
+import type { Look } from './look.svelte.ts';
+import { openSession } from '#lib/state/session.ts';
+import { Toasts } from './toasts.svelte.ts';
+
+export type { NotificationProblem as Problem };
+
+const NOWHERE: Presence = { path: 'offline', online: false, typing: false };
+
+export class App {
+	readonly client: Client;
+	readonly look: Look;
+	readonly toasts = new Toasts();
+	me = $state.raw<Me | undefined>();
+	settings = $state.raw<Settings>(DEFAULT_SETTINGS);
+	conversations = $state.raw<readonly Conversation[]>([]);
+	invites = $state.raw<readonly Invite[]>([]);
+	live: LiveState;
+	storage: StorageCondition;
+	visit = $state<Visit>('new');
+	/** Rough current time for words like "yesterday"; ms. */
+	now = $state(Date.now());
+	/** Set once this visit has sent a message: the moment to offer installing and notifications. */
+	hasSent = $state(false);
+
+	readonly unread = $derived(
+		this.conversations.reduce((sum, each) => sum + (each.muted ? 0 : each.unread), 0),
+	);
+	readonly unreadConversations = $derived(
+		this.conversations.filter((each) => each.unread > 0 && !each.archived).length,
+	);
+	/** The reusable link that stands for this person. */
+	readonly ownLink = $derived(
+		this.invites.find(
+			(each) => each.kind === 'reusable' && (each.state === 'open' || each.state === 'pending'),
+		),
+	);
+
+	readonly #canary: Canary;
+	readonly #stops: (() => void)[] = [];
+	readonly #readList = coalesce(async () => {
+		this.conversations = await this.client.conversations();
+	});
+	readonly #readInvites = coalesce(async () => {
+		this.invites = await this.client.invites();
+	});
+
+	constructor(client: Client, look: Look) {
+		const storage = localStorageIfAllowed();
+		this.client = client;
+		this.look = look;
+		this.#canary = createCanary(storage);
+		this.live = $state.raw(client.live());
+		this.storage = $state.raw(client.storage());
+	}
+
+	/** Reads what is there and follows it from then on. */
+	async start(): Promise<void> {
+		this.#stops.push(this.client.watch((change) => this.#follow(change)));
+		const tick = setInterval(() => (this.now = Date.now()), 30_000);
+		this.#stops.push(() => clearInterval(tick));
+		const [me, settings] = await Promise.all([this.client.me(), this.client.settings()]);
+		this.me = me;
+		this.#useSettings(settings);
+		if (me) await Promise.all([this.#readList(), this.#readInvites()]);
+		this.visit = this.#canary.visit({
+			hasIdentity: me !== undefined,
+			persistent: this.storage.kind !== 'memory',
+		});
+		if (me) this.#canary.set();
+	}
+
+	close(): void {
+		for (const stop of this.#stops.splice(0)) stop();
+		this.client.close();
+	}
+
+	/** Makes this person's identity. */
+	async begin(name: string): Promise<void> {
+		this.me = await this.client.start(name);
+		this.#canary.set();
+		this.visit = 'known';
+		await Promise.all([this.#readList(), this.#readInvites()]);
+	}
+
+	/** The person accepts that what the browser cleared is gone. */
+	startAgain(): void {
+		this.#canary.forget();
+		this.visit = 'new';
+	}
+
+	/** Makes the reusable link if there is none. */
+	async ensureOwnLink(): Promise<void> {
+		await this.#readInvites();
+		if (this.ownLink) return;
+		await this.client.createInvite({ kind: 'reusable' });
+		await this.#readInvites();
+	}
+
+	async change(settings: Partial<Settings>): Promise<void> {
+		// On screen at once; the store's own notice confirms it.
+		this.#useSettings({ ...this.settings, ...settings });
+		await this.client.changeSettings(settings);
+	}
+
+	conversation(id: ConversationId): Conversation | undefined {
+		return this.conversations.find((each) => each.id === id);
+	}
+
+	/** The id in an address; one that is not known is answered by "no such conversation". */
+	idOf(param: string | undefined): ConversationId {
+		return (param ?? '') as ConversationId;
+	}
+
+	presence(id: ConversationId): Presence {
+		return this.live.presence.get(id) ?? NOWHERE;
+	}
+
+	#useSettings(settings: Settings): void {
+		this.settings = settings;
+		this.look.use(settings);
+	}
+
+	#follow(change: Change): void {
+		if (change.live) this.live = this.client.live();
+		this.storage = this.client.storage();
+		if (change.conversations.size > 0) void this.#readList();
+		if (change.invites) void this.#readInvites();
+		if (change.me) void this.client.me().then((me) => (this.me = me));
+		if (change.settings) void this.client.settings().then((found) => this.#useSettings(found));
+	}
+}
+
+/** Opens the chat of this device and reads what the first screen needs. */
+export async function openApp(look: Look): Promise<App> {
+	const app = new App(await openSession(), look);
+	await app.start();
+	return app;
+}
+
+const [getHolder, setAppHolder] = createContext<() => App | undefined>();
+export { setAppHolder };
+
+/** For everything below the one component that opens the app; there it is always open. */
+export function getApp(): App {
+	const app = getHolder()();
+	if (!app) throw new Error('the app is not open yet');
+	return app;
+}

@@ -1,0 +1,109 @@
+// The conversation on screen: its window of messages, where its unread ones begin, what is being answered.
+import { createContext } from 'svelte';
+import { SvelteMap } from 'svelte/reactivity';
+import type {
+	Conversation,
+	ConversationId,
+	Message,
+	MessageId,
+	Position,
+} from '../../core/model.ts';
+import type { App } from './app.svelte.ts';
+import { MessageWindow } from './message-window.svelte.ts';
+import { toRows, type Row } from './rows.ts';
+
+/** Quoted messages remembered beside the window. */
+const MOST_QUOTES = 500;
+
+export class OpenConversation {
+	readonly id: ConversationId;
+	readonly window: MessageWindow;
+	/** Undefined while it is looked up, null when there is no such conversation. */
+	readonly conversation: Conversation | undefined | null;
+	/** Stays where it is until the conversation is left. */
+	unreadFrom = $state<Position | undefined>();
+	unreadAtOpening = $state(0);
+	replyTo = $state.raw<Message | undefined>();
+	/** The message that was jumped to, for its flash. */
+	flashed = $state<MessageId | undefined>();
+	readonly rows: readonly Row[];
+
+	readonly #app: App;
+	readonly #quotes = new SvelteMap<MessageId, Message | null>();
+	readonly #asked = new Set<MessageId>();
+	readonly #stop: () => void;
+	#found = $state.raw<Conversation | undefined | null>();
+	#readTo: Position = '';
+
+	constructor(app: App, id: ConversationId) {
+		this.#app = app;
+		this.id = id;
+		this.window = new MessageWindow(app.client, id);
+		this.conversation = $derived(app.conversation(id) ?? this.#found);
+		this.rows = $derived(
+			toRows(this.window.messages, {
+				unreadFrom: this.unreadFrom,
+				fromStart: this.window.state === 'ready' && !this.window.olderExist,
+			}),
+		);
+		this.#stop = app.client.watch((change) => {
+			if (change.messages.has(id)) void this.window.refresh();
+		});
+	}
+
+	/** Opens at the first unread message, or at the end. */
+	async open(): Promise<void> {
+		try {
+			const [found, unreadFrom] = await Promise.all([
+				this.#app.client.conversation(this.id),
+				this.#app.client.firstUnread(this.id),
+			]);
+			this.#found = found ?? null;
+			this.unreadAtOpening = found?.unread ?? 0;
+			this.#readTo = found?.readTo ?? '';
+			this.unreadFrom = this.unreadAtOpening > 0 ? unreadFrom : undefined;
+			await this.window.open(this.unreadFrom);
+		} catch {
+			this.window.state = 'failed';
+		}
+	}
+
+	close(): void {
+		this.#stop();
+		this.#app.client.setTyping(this.id, false);
+	}
+
+	/** The message up to `position` was on the screen. */
+	markRead(position: Position): void {
+		if (position <= this.#readTo) return;
+		this.#readTo = position;
+		void this.#app.client.markRead(this.id, position);
+	}
+
+	/** A quoted message: undefined while it is looked up, null when it is not on this device. */
+	quoted(id: MessageId): Message | undefined | null {
+		const held = this.window.messages.find((each) => each.id === id);
+		if (held) return held;
+		if (!this.#quotes.has(id)) this.#lookUp(id);
+		return this.#quotes.get(id);
+	}
+
+	/** Brings a message into the window; false when it is not on this device. */
+	async bring(id: MessageId): Promise<boolean> {
+		if (this.window.messages.some((each) => each.id === id)) return true;
+		const message = await this.#app.client.message(id);
+		if (message?.conversation !== this.id) return false;
+		await this.window.open(message.position);
+		return this.window.messages.some((each) => each.id === id);
+	}
+
+	#lookUp(id: MessageId): void {
+		if (this.#asked.has(id) || this.#asked.size >= MOST_QUOTES) return;
+		this.#asked.add(id);
+		void this.#app.client.message(id).then((message) => {
+			this.#quotes.set(id, message?.conversation === this.id ? message : null);
+		});
+	}
+}
+
+export const [getOpenConversation, setOpenConversation] = createContext<OpenConversation>();

@@ -1,0 +1,83 @@
+// What a fake conversation is made of, and how pages are cut from it.
+import type { Change, PageRequest } from '../../src/core/client.ts';
+import type {
+	Conversation,
+	ConversationId,
+	Delivery,
+	Message,
+	MessageBody,
+	Presence,
+} from '../../src/core/model.ts';
+
+/** A change in which nothing changed. */
+export const NOTHING: Change = {
+	me: false,
+	settings: false,
+	invites: false,
+	conversations: new Set(),
+	messages: new Set(),
+	live: false,
+};
+
+/** A conversation as a test describes it; the rest is filled in. */
+export interface FakeConversation extends Partial<Omit<Conversation, 'id' | 'last' | 'subject'>> {
+	readonly name: string;
+	readonly picture?: Uint8Array;
+	readonly echoes?: boolean;
+	readonly presence?: Partial<Presence>;
+	readonly lastSeen?: number;
+	readonly verified?: boolean;
+}
+
+export interface FakeMessage {
+	readonly mine?: boolean;
+	readonly text?: string;
+	readonly body?: MessageBody;
+	readonly sent: number;
+	readonly delivery?: Delivery;
+}
+
+export function empty(id: ConversationId, now: number): Conversation {
+	return {
+		id,
+		subject: { kind: 'notes' },
+		state: { kind: 'open' },
+		last: undefined,
+		unread: 0,
+		readTo: '',
+		failed: 0,
+		pinned: false,
+		muted: false,
+		archived: false,
+		draft: '',
+		created: now,
+	};
+}
+
+export function summary(message: Message): NonNullable<Conversation['last']> {
+	const { id, position, mine, sent, delivery, body } = message;
+	const text = body.kind === 'text' ? body.text.replaceAll(/\s+/gu, ' ').slice(0, 140) : '';
+	return { id, position, mine, text, sent, delivery };
+}
+
+export function pageRange(
+	all: readonly Message[],
+	page: PageRequest,
+	limit: number,
+): readonly [number, number] {
+	if (page.at === 'end') return [Math.max(0, all.length - limit), all.length];
+	const first = all.findIndex((each) => each.position >= page.position);
+	const at = first < 0 ? all.length : first;
+	switch (page.at) {
+		case 'before':
+			return [Math.max(0, at - limit), at];
+		case 'after': {
+			const from = all[at]?.position === page.position ? at + 1 : at;
+			return [from, Math.min(all.length, from + limit)];
+		}
+		case 'around': {
+			const half = Math.floor(limit / 2);
+			return [Math.max(0, at - half), Math.min(all.length, at + half)];
+		}
+	}
+}

@@ -1,0 +1,503 @@
+// A client without keys, relay or disk: the same promises as the real one, kept in memory. Screens and component
+// tests stand on it.
+import type {
+	Change,
+	Client,
+	MessagePage,
+	NewInvite,
+	NotificationProblem,
+	PageRequest,
+} from '../../src/core/client.ts';
+import {
+	DEFAULT_SETTINGS,
+	type AccountId,
+	type Address,
+	type Conversation,
+	type ConversationId,
+	type Delivery,
+	type DeviceId,
+	type Invite,
+	type InvitePreview,
+	type LiveState,
+	type Me,
+	type Message,
+	type MessageId,
+	type Position,
+	type Presence,
+	type Profile,
+	type SendRefusal,
+	type Settings,
+	type StorageCondition,
+} from '../../src/core/model.ts';
+import type { Result } from '../../src/core/ports.ts';
+import {
+	NOTHING,
+	empty,
+	pageRange,
+	summary,
+	type FakeConversation,
+	type FakeMessage,
+} from './fake-chat.ts';
+import { MAX_TEXT_BYTES } from '../../src/protocol/limits.ts';
+import { idFrom } from '../../src/protocol/ids.ts';
+
+type AnyId = MessageId | ConversationId | DeviceId | Address;
+
+const LARGEST_PAGE = 200;
+const DAY = 86_400_000;
+
+export interface FakeOptions {
+	/** ms since 1970. */
+	readonly now?: () => number;
+	/** Runs `step` after `ms`; a test that wants nothing to happen by itself leaves it out. */
+	readonly later?: (ms: number, step: () => void) => void;
+	readonly storage?: StorageCondition;
+}
+
+export class FakeClient implements Client {
+	readonly #now: () => number;
+	readonly #later: (ms: number, step: () => void) => void;
+	readonly #storage: StorageCondition;
+	#me: Me | undefined;
+	#settings: Settings = DEFAULT_SETTINGS;
+	#live: LiveState = {
+		connection: { kind: 'online' },
+		presence: new Map(),
+		clockSkew: 120,
+		relay: { software: 'kith-relay 0.1.0', retention: 30 * DAY },
+	};
+	#count = 0;
+	readonly #conversations = new Map<ConversationId, Conversation>();
+	readonly #messages = new Map<ConversationId, Message[]>();
+	readonly #byId = new Map<MessageId, Message>();
+	/** Whose other side answers with the same words. */
+	readonly #echoing = new Map<ConversationId, boolean>();
+	readonly #previews = new Map<string, InvitePreview>();
+	#invites: Invite[] = [];
+	readonly #listeners = new Set<(change: Change) => void>();
+	/** What the next notification check finds. */
+	notificationProblem: NotificationProblem | undefined = 'permission-ask';
+	/** Set to make every send fail this way. */
+	sendRefusal: SendRefusal | undefined;
+	/** Set to make reading fail, as a broken disk would. */
+	broken = false;
+
+	constructor(options: FakeOptions = {}) {
+		this.#now = options.now ?? Date.now;
+		this.#later = options.later ?? (() => undefined);
+		this.#storage = options.storage ?? { kind: 'kept', persistent: true };
+	}
+
+	// ---- what a test arranges ----
+
+	addConversation(fake: FakeConversation): ConversationId {
+		const id = this.#id<ConversationId>();
+		const { name, picture, echoes, presence, lastSeen, verified, ...rest } = fake;
+		this.#conversations.set(id, {
+			...empty(id, this.#now()),
+			subject: {
+				kind: 'person',
+				person: {
+					account: this.#account(),
+					profile: { name, picture: picture ?? null },
+					verification: verified
+						? { kind: 'verified', at: this.#now() - 3 * DAY, how: 'compared' }
+						: { kind: 'unverified' },
+					lastSeen,
+				},
+			},
+			...rest,
+		});
+		this.#messages.set(id, []);
+		this.#echoing.set(id, echoes ?? false);
+		this.setPresence(id, presence ?? {});
+		this.#tell({ conversations: new Set([id]) });
+		return id;
+	}
+
+	/** Adds without touching the unread count: a test says what it is. */
+	addMessage(id: ConversationId, fake: FakeMessage): Message {
+		const { subject } = this.#need(id);
+		const mine = fake.mine ?? false;
+		const message: Message = {
+			id: this.#id<MessageId>(),
+			conversation: id,
+			position: this.#position(),
+			author: mine || subject.kind === 'notes' ? this.#myAccount() : subject.person.account,
+			mine,
+			body: fake.body ?? { kind: 'text', text: fake.text ?? '', replyTo: undefined },
+			sent: fake.sent,
+			received: fake.sent,
+			delivery: fake.delivery ?? (mine ? { kind: 'read' } : { kind: 'received' }),
+		};
+		this.#messages.get(id)?.push(message);
+		this.#byId.set(message.id, message);
+		const before = this.#need(id);
+		this.#conversations.set(id, {
+			...before,
+			last: message.body.kind === 'event' ? before.last : summary(message),
+			failed: before.failed + (message.delivery.kind === 'failed' ? 1 : 0),
+		});
+		return message;
+	}
+
+	setPresence(id: ConversationId, presence: Partial<Presence>): void {
+		const before = this.#live.presence.get(id) ?? { path: 'relay', online: false, typing: false };
+		this.setLive({ presence: new Map(this.#live.presence).set(id, { ...before, ...presence }) });
+	}
+
+	setLive(change: Partial<LiveState>): void {
+		this.#live = { ...this.#live, ...change };
+		this.#tell({ live: true });
+	}
+
+	setPreview(fragment: string, preview: InvitePreview): void {
+		this.#previews.set(fragment, preview);
+	}
+
+	/** Somebody writes. */
+	receive(id: ConversationId, text: string): Message {
+		const message = this.addMessage(id, { text, sent: this.#now() });
+		const before = this.#need(id);
+		this.#conversations.set(id, { ...before, unread: before.unread + 1 });
+		this.#changed(id);
+		return message;
+	}
+
+	// ---- Client ----
+
+	me(): Promise<Me | undefined> {
+		return Promise.resolve(this.#me);
+	}
+
+	start(name: string): Promise<Me> {
+		if (!this.#me) {
+			this.#me = {
+				account: this.#account(),
+				device: this.#id(),
+				profile: { name, picture: null },
+				created: this.#now(),
+			};
+			const notes = this.#id<ConversationId>();
+			this.#conversations.set(notes, empty(notes, this.#now()));
+			this.#messages.set(notes, []);
+			this.#tell({ me: true, conversations: new Set([notes]) });
+		}
+		return Promise.resolve(this.#me);
+	}
+
+	setProfile(profile: Profile): Promise<void> {
+		if (this.#me) this.#me = { ...this.#me, profile };
+		this.#tell({ me: true });
+		return Promise.resolve();
+	}
+
+	conversations(): Promise<readonly Conversation[]> {
+		const newest = (each: Conversation): number => each.last?.sent ?? each.created;
+		return Promise.resolve(
+			[...this.#conversations.values()].sort(
+				(one, other) => Number(other.pinned) - Number(one.pinned) || newest(other) - newest(one),
+			),
+		);
+	}
+
+	conversation(id: ConversationId): Promise<Conversation | undefined> {
+		return Promise.resolve(this.#conversations.get(id));
+	}
+
+	messages(id: ConversationId, page: PageRequest): Promise<MessagePage> {
+		if (this.broken) return Promise.reject(new Error('the store does not answer'));
+		const all = this.#messages.get(id) ?? [];
+		const limit = Math.min(page.limit, LARGEST_PAGE);
+		const [from, to] = pageRange(all, page, limit);
+		return Promise.resolve({
+			messages: all.slice(from, to),
+			olderExist: from > 0,
+			newerExist: to < all.length,
+		});
+	}
+
+	message(id: MessageId): Promise<Message | undefined> {
+		return Promise.resolve(this.#byId.get(id));
+	}
+
+	firstUnread(id: ConversationId): Promise<Position | undefined> {
+		const { unread } = this.#need(id);
+		const theirs = (this.#messages.get(id) ?? []).filter((each) => !each.mine);
+		return Promise.resolve(unread > 0 ? theirs.at(-unread)?.position : undefined);
+	}
+
+	send(
+		id: ConversationId,
+		text: string,
+		replyTo?: MessageId,
+	): Promise<Result<MessageId, SendRefusal>> {
+		const refusal = this.sendRefusal ?? this.#refusal(id, text);
+		if (refusal) return Promise.resolve({ ok: false, error: refusal });
+		const message = this.addMessage(id, {
+			mine: true,
+			body: { kind: 'text', text, replyTo },
+			sent: this.#now(),
+			delivery: { kind: 'queued' },
+		});
+		this.#changed(id);
+		this.#rise(message);
+		return Promise.resolve({ ok: true, value: message.id });
+	}
+
+	retry(id: MessageId): Promise<void> {
+		const message = this.#byId.get(id);
+		if (message?.delivery.kind !== 'failed') return Promise.resolve();
+		this.#countFailed(message.conversation, -1);
+		this.#setDelivery(id, { kind: 'queued' });
+		this.#rise(message);
+		return Promise.resolve();
+	}
+
+	discard(id: MessageId): Promise<void> {
+		const message = this.#byId.get(id);
+		if (message?.delivery.kind !== 'failed') return Promise.resolve();
+		const left = (this.#messages.get(message.conversation) ?? []).filter((each) => each.id !== id);
+		this.#messages.set(message.conversation, left);
+		this.#byId.delete(id);
+		this.#countFailed(message.conversation, -1);
+		this.#changed(message.conversation);
+		return Promise.resolve();
+	}
+
+	saveDraft(id: ConversationId, text: string): Promise<void> {
+		return this.#update(id, { draft: text });
+	}
+
+	markRead(id: ConversationId, upTo: Position): Promise<void> {
+		const before = this.#need(id);
+		if (upTo <= before.readTo) return Promise.resolve();
+		const unread = (this.#messages.get(id) ?? []).filter(
+			(each) => !each.mine && each.position > upTo,
+		).length;
+		return this.#update(id, { readTo: upTo, unread: Math.min(unread, before.unread) });
+	}
+
+	setTyping(): void {
+		// Nobody is on the other side to see it.
+	}
+
+	setFlags(
+		id: ConversationId,
+		flags: { readonly pinned?: boolean; readonly muted?: boolean; readonly archived?: boolean },
+	): Promise<void> {
+		return this.#update(id, flags);
+	}
+
+	invites(): Promise<readonly Invite[]> {
+		return Promise.resolve(this.#invites);
+	}
+
+	createInvite({ kind, expires }: NewInvite): Promise<Invite> {
+		const invite: Invite = {
+			address: this.#id(),
+			fragment: `${this.#id<Invite['address']>()}.${this.#account()}`,
+			kind,
+			created: this.#now(),
+			expires: expires ?? (kind === 'one-time' ? this.#now() + 7 * DAY : undefined),
+			state: this.#live.connection.kind === 'online' ? 'open' : 'pending',
+		};
+		this.#invites = [invite, ...this.#invites];
+		this.#tell({ invites: true });
+		return Promise.resolve(invite);
+	}
+
+	revokeInvite(address: Invite['address']): Promise<void> {
+		this.#invites = this.#invites.map((each) =>
+			each.address === address ? { ...each, state: 'revoked' } : each,
+		);
+		this.#tell({ invites: true });
+		return Promise.resolve();
+	}
+
+	previewInvite(fragment: string): Promise<InvitePreview> {
+		if (this.#invites.some((each) => each.fragment === fragment))
+			return Promise.resolve({ kind: 'own' });
+		return Promise.resolve(this.#previews.get(fragment) ?? { kind: 'broken' });
+	}
+
+	async acceptInvite(fragment: string): Promise<Result<ConversationId, InvitePreview>> {
+		const preview = await this.previewInvite(fragment);
+		if (preview.kind !== 'open') return { ok: false, error: preview };
+		if (preview.existing) return { ok: true, value: preview.existing };
+		const id = this.addConversation({ name: preview.profile.name, echoes: true });
+		return { ok: true, value: id };
+	}
+
+	safetyNumber(
+		id: ConversationId,
+	): Promise<{ readonly digits: string; readonly qr: Uint8Array } | undefined> {
+		if (this.#need(id).subject.kind === 'notes') return Promise.resolve(undefined);
+		const digits = '38204 17755 90416 62038 11947 50283 76629 04851 33970 28164 95502 71386';
+		return Promise.resolve({
+			digits,
+			qr: Uint8Array.from({ length: 66 }, (_, at) => (at * 89) & 255),
+		});
+	}
+
+	async compareSafetyNumber(
+		id: ConversationId,
+		scanned: Uint8Array,
+	): Promise<'same' | 'different' | 'not-a-code'> {
+		const own = await this.safetyNumber(id);
+		if (scanned.length !== own?.qr.length) return 'not-a-code';
+		const same = scanned.every((byte, at) => byte === own.qr[at]);
+		const { subject } = this.#need(id);
+		if (same && subject.kind === 'person') await this.markVerified(subject.person.account, true);
+		return same ? 'same' : 'different';
+	}
+
+	markVerified(account: AccountId, verified: boolean): Promise<void> {
+		for (const [id, each] of this.#conversations) {
+			if (each.subject.kind !== 'person' || each.subject.person.account !== account) continue;
+			const verification = verified
+				? ({ kind: 'verified', at: this.#now(), how: 'compared' } as const)
+				: ({ kind: 'unverified' } as const);
+			const person = { ...each.subject.person, verification };
+			this.#conversations.set(id, { ...each, subject: { kind: 'person', person } });
+			this.#tell({ conversations: new Set([id]) });
+		}
+		return Promise.resolve();
+	}
+
+	enableNotifications(): Promise<NotificationProblem | undefined> {
+		return Promise.resolve(this.notificationProblem);
+	}
+
+	testNotification(): Promise<NotificationProblem | undefined> {
+		return Promise.resolve(this.notificationProblem);
+	}
+
+	settings(): Promise<Settings> {
+		return Promise.resolve(this.#settings);
+	}
+
+	changeSettings(change: Partial<Settings>): Promise<void> {
+		this.#settings = { ...this.#settings, ...change };
+		this.#tell({ settings: true });
+		return Promise.resolve();
+	}
+
+	live(): LiveState {
+		return this.#live;
+	}
+
+	storage(): StorageCondition {
+		return this.#storage;
+	}
+
+	reconnect(): void {
+		if (this.#live.connection.kind !== 'offline') return;
+		this.setLive({ connection: { kind: 'connecting' } });
+		this.#later(800, () => this.setLive({ connection: { kind: 'online' } }));
+	}
+
+	watch(listener: (change: Change) => void): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	close(): void {
+		this.#listeners.clear();
+	}
+
+	// ---- inside ----
+
+	#refusal(id: ConversationId, text: string): SendRefusal | undefined {
+		if (text.trim() === '') return { kind: 'empty' };
+		const bytes = new TextEncoder().encode(text).length;
+		if (bytes > MAX_TEXT_BYTES) return { kind: 'too-long', bytes, limit: MAX_TEXT_BYTES };
+		if (this.#storage.kind === 'full') return { kind: 'storage-full' };
+		const { kind } = this.#need(id).state;
+		return kind === 'refused' || kind === 'blocked' ? { kind: 'closed' } : undefined;
+	}
+
+	/** Delivery states only rise, and only while there is a connection. */
+	#rise({ id, conversation }: Message): void {
+		if (this.#need(conversation).subject.kind === 'notes') {
+			this.#setDelivery(id, { kind: 'sent' });
+			return;
+		}
+		if (this.#live.connection.kind !== 'online') return;
+		this.#later(300, () => this.#setDelivery(id, { kind: 'sent' }));
+		if (!this.#echoing.get(conversation)) return;
+		this.#later(700, () => this.#setDelivery(id, { kind: 'delivered' }));
+		this.#later(1200, () => {
+			this.#setDelivery(id, { kind: 'read' });
+			this.setPresence(conversation, { typing: true, online: true });
+		});
+		this.#later(2600, () => {
+			const { body } = this.#byId.get(id) ?? {};
+			this.setPresence(conversation, { typing: false });
+			if (body?.kind === 'text') this.receive(conversation, body.text);
+		});
+	}
+
+	#setDelivery(id: MessageId, delivery: Delivery): void {
+		const before = this.#byId.get(id);
+		if (!before) return;
+		const after = { ...before, delivery };
+		this.#byId.set(id, after);
+		const all = this.#messages.get(before.conversation) ?? [];
+		all[all.indexOf(before)] = after;
+		const conversation = this.#need(before.conversation);
+		if (conversation.last?.id === id) {
+			this.#conversations.set(conversation.id, { ...conversation, last: summary(after) });
+		}
+		this.#changed(before.conversation);
+	}
+
+	#countFailed(id: ConversationId, by: number): void {
+		const before = this.#need(id);
+		this.#conversations.set(id, { ...before, failed: Math.max(0, before.failed + by) });
+	}
+
+	#update(id: ConversationId, change: Partial<Conversation>): Promise<void> {
+		this.#conversations.set(id, { ...this.#need(id), ...change });
+		this.#tell({ conversations: new Set([id]) });
+		return Promise.resolve();
+	}
+
+	#need(id: ConversationId): Conversation {
+		const found = this.#conversations.get(id);
+		if (!found) throw new Error(`no conversation ${id}`);
+		return found;
+	}
+
+	#changed(id: ConversationId): void {
+		this.#tell({ conversations: new Set([id]), messages: new Set([id]) });
+	}
+
+	#tell(change: Partial<Change>): void {
+		for (const listener of this.#listeners) listener({ ...NOTHING, ...change });
+	}
+
+	#bytes(length: number): Uint8Array {
+		// Spread by a multiplicative hash, so that keys made one after the other look different.
+		const seed = Math.imul(++this.#count, 0x9e3779b1);
+		return Uint8Array.from({ length }, (_, at) => (Math.imul(seed, at * 2 + 1) >>> 24) ^ (at * 31));
+	}
+
+	// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says which kind
+	#id<Kind extends AnyId>(): Kind {
+		return idFrom<Kind>(this.#bytes(16));
+	}
+
+	#account(): AccountId {
+		return idFrom<AccountId>(this.#bytes(32));
+	}
+
+	#myAccount(): AccountId {
+		if (!this.#me) throw new Error('start first');
+		return this.#me.account;
+	}
+
+	#position(): Position {
+		return (++this.#count).toString(16).padStart(16, '0');
+	}
+}
