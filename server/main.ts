@@ -49,7 +49,11 @@ function prepareDirectory(path: string): string {
 	}
 }
 
-function composeRelay(config: Config, directory: string, store: SqliteStore, log: RelayLog): Relay {
+function composeRelay(
+	config: Config,
+	directory: string,
+	{ store, log }: { store: SqliteStore; log: RelayLog },
+): Relay {
 	const { pushContact, pushHosts, ice, turnSecret, registration, handoverWindow, limits } = config;
 	const push = createPushSender({ directory, contact: pushContact, hosts: pushHosts });
 	const random = { bytes: (count: number) => new Uint8Array(randomBytes(count)) };
@@ -112,7 +116,7 @@ async function start(config: Config): Promise<void> {
 			process.exit(1);
 		},
 	);
-	const relay = composeRelay(config, directory, store, log);
+	const relay = composeRelay(config, directory, { store, log });
 	const app = loadApp(resolve(config.build));
 	const handle = createHttp({
 		...{ app, metricsToken, trustProxy },

@@ -60,6 +60,10 @@ if (existsSync(at('vite.config.ts'))) {
 const relay = spawn(NODE, [at('server/main.ts')], { cwd: root, stdio: 'inherit' });
 for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP']))
 	process.on(signal, () => relay.kill(signal));
+// npm runs scripts in a shell, and a shell that is told to end does not always tell its children.
+const parent = process.ppid;
+if (process.env.npm_lifecycle_event === 'start')
+	setInterval(() => process.ppid !== parent && relay.kill('SIGTERM'), 500);
 relay.on('error', (error) => {
 	console.error(`The relay could not be started: ${error.message}`);
 	process.exit(1);

@@ -12,7 +12,7 @@ export interface HttpRequest {
 	/** Without the query. */
 	readonly path: string;
 	/** By lower-case name; empty when absent. */
-	header(name: string): string;
+	readonly header: (name: string) => string;
 	readonly network: string;
 	/** The bytes of a POST, at most {@link MAX_REQUEST_BODY}; undefined when there were more. */
 	readonly body: Uint8Array | undefined;

@@ -32,9 +32,9 @@ function bytesOfIpv6(text: string): Uint8Array {
 	const bytes = new Uint8Array(16);
 	const [plain = ''] = text.split('%');
 	// An IPv4 tail, as in ::ffff:192.0.2.1, is two groups.
-	const hex = plain.replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => {
-		const group = (high: string, low: string) => (Number(high) * 256 + Number(low)).toString(16);
-		return `${group(a, b)}:${group(c, d)}`;
+	const hex = plain.replace(/[\d.]+\.[\d.]+$/, (dotted) => {
+		const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number);
+		return `${(a * 256 + b).toString(16)}:${(c * 256 + d).toString(16)}`;
 	});
 	const [head = '', tail] = hex.split('::');
 	const before = head ? head.split(':') : [];

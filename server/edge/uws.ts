@@ -41,9 +41,14 @@ interface Visitor {
 
 /** A second relay on the same port would share it in silence. */
 const EXCLUSIVE = 1;
-/** The library takes host and options together; its declarations leave that out. */
-type ListenOnHost = (
-	...parameters: [string, number, number, (socket: us_listen_socket | false) => void]
+/** The library takes a host and options together; its declarations leave that out. */
+type Listen = (
+	...parameters: [
+		...host: [] | [string],
+		port: number,
+		options: number,
+		listening: (socket: us_listen_socket | false) => void,
+	]
 ) => unknown;
 
 const SENT = 1;
@@ -90,8 +95,8 @@ export function listen(options: EdgeOptions): Promise<Edge> {
 			});
 		};
 		const { port, host } = options;
-		if (host === null) app.listen(port, EXCLUSIVE, listening);
-		else (app.listen as unknown as ListenOnHost).call(app, host, port, EXCLUSIVE, listening);
+		const listenOn = app.listen.bind(app) as unknown as Listen;
+		listenOn(...(host === null ? ([] as const) : ([host] as const)), port, EXCLUSIVE, listening);
 	});
 }
 

@@ -27,8 +27,7 @@ const use = (device: Device, ...addresses: Address[]) =>
 const put = (
 	device: Device,
 	address: Address,
-	policy: Partial<AddressPolicy> = {},
-	card = someBytes(),
+	{ card = someBytes(), ...policy }: Partial<AddressPolicy> & { card?: Uint8Array } = {},
 ) => device.request({ type: 'putAddress', address, card, policy: { ...OPEN_POLICY, ...policy } });
 const look = (device: Device, address: Address) => device.request({ type: 'look', address });
 
@@ -37,8 +36,8 @@ describe('addresses', () => {
 		const { alice, bob } = await twoPeople();
 		const address = newAddress();
 		const [first, second] = [someBytes(), someBytes()];
-		expect(await put(alice, address, {}, first)).toMatchObject({ type: 'accepted' });
-		expect(await put(alice, address, {}, second)).toMatchObject({ type: 'accepted' });
+		expect(await put(alice, address, { card: first })).toMatchObject({ type: 'accepted' });
+		expect(await put(alice, address, { card: second })).toMatchObject({ type: 'accepted' });
 		expect(await look(bob, address)).toMatchObject({ state: 'open', card: second });
 		expect(await put(bob, address)).toMatchObject({ code: 'address-taken' });
 		expect(await bob.request({ type: 'revokeAddress', address })).toMatchObject({
@@ -148,7 +147,7 @@ describe('addresses', () => {
 		const { room, alice } = await twoPeople();
 		const address = newAddress();
 		const card = someBytes();
-		await put(alice, address, {}, card);
+		await put(alice, address, { card });
 		expect(await room.relay.lookUp(address, '192.0.2.9')).toEqual({
 			ok: true,
 			state: 'open',

@@ -44,20 +44,19 @@ describe('the relay process', () => {
 		const sent: EnvelopeId[] = [];
 		for (let life = 0; life < 5; life++) {
 			const sender = await RelayClient.login(relay.socketUrl, alice.keys);
-			let enough = () => undefined as void;
-			const halfway = new Promise<void>((resolve) => (enough = resolve));
+			const halfway = Promise.withResolvers<undefined>();
 			for (let count = 0; count < 300; count++) {
 				const envelope = newEnvelope();
 				sent.push(envelope);
 				void sender.submit(channel, body('x'.repeat(300)), envelope).then(
 					(answer) => {
 						if (answer.type === 'accepted') accepted.add(envelope);
-						if (accepted.size > 150 * (life + 1)) enough();
+						if (accepted.size > 150 * (life + 1)) halfway.resolve(undefined);
 					},
 					() => undefined, // the relay died before it answered
 				);
 			}
-			await halfway;
+			await halfway.promise;
 			await relay.kill('SIGKILL');
 			await sender.closed;
 			await relay.restart();

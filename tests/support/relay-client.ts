@@ -28,10 +28,7 @@ export interface DeviceKeys {
 }
 
 export async function newDeviceKeys(): Promise<DeviceKeys> {
-	const pair = (await crypto.subtle.generateKey('Ed25519', false, [
-		'sign',
-		'verify',
-	])) as CryptoKeyPair;
+	const pair = await crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']);
 	const publicKey = new Uint8Array(await crypto.subtle.exportKey('raw', pair.publicKey));
 	return {
 		publicKey,
@@ -132,7 +129,7 @@ export class RelayClient {
 		const ended = this.closed.then((): never => {
 			throw new Error(`the connection ended before ${frame.type} was answered`);
 		});
-		this.send({ ...frame, request } as UpFrame);
+		this.send({ ...frame, request });
 		return Promise.race([answered, ended]);
 	}
 

@@ -158,7 +158,7 @@ export class Device {
 	async ask(frame: WithoutRequest<Request>): Promise<() => Answer> {
 		const request = this.#request++;
 		const { connection } = this;
-		connection.say({ ...frame, request } as UpFrame);
+		connection.say({ ...frame, request });
 		await settle();
 		return () => {
 			const found = connection.frames.find(
