@@ -1,0 +1,103 @@
+// What every context of this origin opens first: the database, the keys in it, and the store over both. Where there is
+// no IndexedDB it is all in memory, and says so.
+import { smallCrypto } from '../crypto/small-crypto.ts';
+import { createIdentity, type StoredIdentity } from '../crypto/identity.ts';
+import { createDataKey, createSealer, type StoredDataKey } from '../crypto/sealing.ts';
+import type { Clock, Random, SmallCrypto, Store } from '../ports.ts';
+import { openDatabase, type IdbDatabase } from '../storage/idb-database.ts';
+import { createIdbStore } from '../storage/idb-store.ts';
+import { createMemoryDisk, createMemoryStore } from '../storage/memory-store.ts';
+import { createTouchedChannel } from './changes.ts';
+
+export const DATABASE = 'kith';
+
+export interface Environment {
+	readonly store: Store;
+	readonly crypto: SmallCrypto;
+	readonly kind: 'kept' | 'memory';
+	identity(): Promise<StoredIdentity | undefined>;
+	/** Makes the keys of this device at the first call in any context, and returns the same ones ever after. */
+	createIdentity(): Promise<StoredIdentity>;
+	/** Another store on the same rows. */
+	openStore(): Store;
+}
+
+export const systemClock: Clock = {
+	now: () => Date.now(),
+	schedule(ms, call) {
+		const timer = setTimeout(call, ms);
+		return () => clearTimeout(timer);
+	},
+};
+
+export const systemRandom: Random = {
+	bytes: (length) => crypto.getRandomValues(new Uint8Array(length)),
+	fraction: () => Math.random(),
+};
+
+/** Reads a key from the vault, or makes it; of two contexts that make one at once, the first one's counts. */
+async function keep<Value>(
+	database: IdbDatabase,
+	name: string,
+	make: () => Promise<Value>,
+): Promise<Value> {
+	const kept = await database.use((db) => db.get('vault', name));
+	if (kept !== undefined) return kept as Value;
+	const made = await make();
+	return database.use(async (db) => {
+		const tx = db.transaction('vault', 'readwrite', { durability: 'strict' });
+		const other = await tx.store.get(name);
+		if (other === undefined) await tx.store.put(made, name);
+		await tx.done;
+		return (other ?? made) as Value;
+	});
+}
+
+function newIdentity(): Promise<StoredIdentity> {
+	return createIdentity({ deviceName: deviceName(), created: Date.now() });
+}
+
+/** The browser's name, as people tell their devices apart. */
+function deviceName(): string {
+	const agent = navigator.userAgent;
+	const known = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari'].find((name) => agent.includes(name));
+	return { Edg: 'Edge', OPR: 'Opera' }[known ?? ''] ?? known ?? 'Browser';
+}
+
+/** Opens the database; without one, a store in memory. */
+export async function openEnvironment(outdated: () => void): Promise<Environment> {
+	if (typeof indexedDB === 'undefined') return memoryEnvironment();
+	const database = openDatabase(DATABASE, { outdated });
+	let dataKey: StoredDataKey;
+	try {
+		dataKey = await keep(database, 'data-key', createDataKey);
+	} catch {
+		database.close();
+		return memoryEnvironment(); // private modes refuse to open or to store a key
+	}
+	const sealer = await createSealer(dataKey);
+	const openStore = () => createIdbStore(database, sealer, createTouchedChannel());
+	return {
+		store: openStore(),
+		crypto: smallCrypto,
+		kind: 'kept',
+		identity: () =>
+			database.use(async (db) => (await db.get('vault', 'identity')) as StoredIdentity | undefined),
+		createIdentity: () => keep(database, 'identity', newIdentity),
+		openStore,
+	};
+}
+
+function memoryEnvironment(): Environment {
+	const disk = createMemoryDisk();
+	let identity: Promise<StoredIdentity> | undefined;
+	const openStore = () => createMemoryStore(disk);
+	return {
+		store: openStore(),
+		crypto: smallCrypto,
+		kind: 'memory',
+		identity: () => identity ?? Promise.resolve(undefined),
+		createIdentity: () => (identity ??= newIdentity()),
+		openStore,
+	};
+}

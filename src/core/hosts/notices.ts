@@ -1,0 +1,70 @@
+// What a notification says, the same from a page as from the service worker: one per conversation, replaced by its
+// successor, taken away once it is read.
+import type { Conversation, Settings } from '../model.ts';
+
+export interface NoticePhrases {
+	/** Body where the text must not be shown. */
+	readonly newMessage: string;
+	/** A wake that found nothing new; the platform insists on showing something for it. */
+	readonly nothingNew: string;
+}
+
+export interface News {
+	/** Newest first. */
+	readonly unread: readonly Conversation[];
+	readonly preview: Settings['notificationPreview'];
+}
+
+const APP = 'Kith';
+const QUIET_TAG = 'kith-quiet';
+const ICONS = { icon: '/icon-192.png', badge: '/badge-96.png' };
+
+/** Shows what is new. With nothing new it shows that only if `always`: each push must show something. */
+export async function showNews(
+	registration: ServiceWorkerRegistration,
+	news: News,
+	{ phrases, always }: { readonly phrases: NoticePhrases; readonly always: boolean },
+): Promise<void> {
+	await Promise.all(
+		news.unread.map((conversation) => {
+			const { title, body } = wordsOf(conversation, news.preview, phrases);
+			return registration.showNotification(title, {
+				...ICONS,
+				body,
+				tag: conversation.id,
+				data: { path: `/c/${conversation.id}` },
+			});
+		}),
+	);
+	if (news.unread.length > 0 || !always) return;
+	await registration.showNotification(APP, {
+		...ICONS,
+		body: phrases.nothingNew,
+		tag: QUIET_TAG,
+		silent: true,
+		data: { path: '/' },
+	});
+}
+
+function wordsOf(
+	{ subject, last, unread }: Conversation,
+	preview: News['preview'],
+	phrases: NoticePhrases,
+): { readonly title: string; readonly body: string } {
+	if (preview === 'none' || subject.kind !== 'person')
+		return { title: APP, body: phrases.newMessage };
+	const { name } = subject.person.profile;
+	const title = unread > 1 ? `${name} (${unread})` : name;
+	const text = preview === 'full' && last && !last.mine ? last.text : '';
+	return { title, body: text === '' ? phrases.newMessage : text };
+}
+
+/** Takes away what stands for a conversation that has been read. */
+export async function clearNews(
+	registration: ServiceWorkerRegistration,
+	conversation: Conversation['id'],
+): Promise<void> {
+	for (const notification of await registration.getNotifications({ tag: conversation })) {
+		notification.close();
+	}
+}
