@@ -1,6 +1,7 @@
-// Events only: what the shell's cache does is in shell-cache.ts.
+// Events only: what the shell's cache does is in shell-cache.ts, what happens while the app is closed in wake.ts.
 import { self } from '$app/service-worker';
 import { serveShell } from './shell-cache.ts';
+import { openFromNotification, wokenByPush, wokenBySync } from './wake.ts';
 
 serveShell();
 
@@ -10,4 +11,13 @@ self.addEventListener('message', (event) => {
 		typeof message === 'object' && message !== null && 'type' in message && message.type;
 	// Sent only when the person pressed Restart: a new version never takes over under their fingers.
 	if (wanted === 'SKIP_WAITING') void self.skipWaiting();
+});
+
+self.addEventListener('push', (event) => event.waitUntil(wokenByPush()));
+
+// Background Sync is not in TypeScript's own types: only Chromium has it.
+self.addEventListener('sync' as 'push', (event) => event.waitUntil(wokenBySync()));
+
+self.addEventListener('notificationclick', (event) => {
+	event.waitUntil(openFromNotification(event.notification));
 });

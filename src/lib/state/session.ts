@@ -1,7 +1,27 @@
 // The one place where the screens get their client from.
 import type { Client } from '../../core/client.ts';
+import { startClient } from '../../core/hosts/page.ts';
+import engineWorker from '../../core/hosts/worker.ts?worker&url';
+import { m } from '#lib/paraglide/messages.js';
 
-/** Opens the chat of this device. */
+/** Under `require-trusted-types-for 'script'` a worker's address must come from a policy that the CSP names. */
+function createWorker(): Worker {
+	const policy = window.trustedTypes?.createPolicy('kith#worker', {
+		createScriptURL: (url) => url,
+	});
+	const url = policy ? policy.createScriptURL(engineWorker) : engineWorker;
+	return new Worker(url, { type: 'module', name: 'kith engine' });
+}
+
+/** Opens the chat of this device. `outdated`: a newer version of the app changed the database. */
 export function openSession(): Promise<Client> {
-	return Promise.reject(new Error('this build has no client'));
+	return startClient({
+		origin: location.origin,
+		createWorker,
+		phrases: {
+			newMessage: m.notice_new_message(),
+			nothingNew: m.notice_nothing_new(),
+		},
+		outdated: () => location.reload(),
+	});
 }
