@@ -13,6 +13,7 @@ const REFRESH_EVERY = 40_000;
 const BELIEVED_FOR = 100_000;
 const TYPING_EVERY = 3_000;
 const TYPING_FADES = 6_000;
+const ASK_AGAIN_AFTER = 20_000;
 /** Newest conversations that are told that this device came online. */
 const MOST_TOLD = 20;
 
@@ -58,6 +59,7 @@ class Board implements PresenceBoard {
 	readonly #events: PresenceEvents;
 	readonly #parties = new Map<ConversationId, Party>();
 	readonly #lastTyping = new Map<ConversationId, number>();
+	readonly #askedAt = new Map<ConversationId, number>();
 	#connection: Connection = { kind: 'starting' };
 	#relay: LiveState['relay'];
 	#skew: number | undefined;
@@ -108,10 +110,27 @@ class Board implements PresenceBoard {
 	}
 
 	wrote(conversation: ConversationId): void {
+		const now = this.#context.clock.now();
+		let known = false;
 		for (const entry of this.#parties.get(conversation)?.devices.values() ?? []) {
 			entry.typingUntil = 0;
+			known ||= entry.until > now;
 		}
 		this.#publish();
+		// Somebody new, or back after a while: they may be there right now.
+		if (!known && now - (this.#askedAt.get(conversation) ?? -Infinity) > ASK_AGAIN_AFTER) {
+			this.#askedAt.set(conversation, now);
+			this.#context.lanes.run('presence', () => this.#askIn(conversation));
+		}
+	}
+
+	async #askIn(conversation: ConversationId): Promise<void> {
+		const { store } = this.#context;
+		const channel = (await store.get('conversations', conversation))?.channels[0];
+		const row = channel && (await store.get('channels', channel));
+		if (row && row.status === 'open') {
+			this.#tell(row.channel, row.others, { online: this.#visible, reply: true });
+		}
 	}
 
 	linksChanged(): void {
@@ -146,12 +165,7 @@ class Board implements PresenceBoard {
 			.filter(({ channels }) => channels.length > 0)
 			.sort((a, b) => ((a.last?.position ?? '') < (b.last?.position ?? '') ? 1 : -1))
 			.slice(0, MOST_TOLD);
-		for (const { channels } of newest) {
-			const row = channels[0] && (await store.get('channels', channels[0]));
-			if (row && row.status === 'open') {
-				this.#tell(row.channel, row.others, { online: this.#visible, reply: true });
-			}
-		}
+		for (const { id } of newest) await this.#askIn(id);
 	}
 
 	snapshot(): LiveState {

@@ -21,7 +21,6 @@ import { Toasts } from './toasts.svelte.ts';
 
 export type { NotificationProblem as Problem };
 
-const NOWHERE: Presence = { path: 'offline', online: false, typing: false };
 
 export class App {
 	readonly client: Client;
@@ -129,7 +128,11 @@ export class App {
 	}
 
 	presence(id: ConversationId): Presence {
-		return this.live.presence.get(id) ?? NOWHERE;
+		const known = this.live.presence.get(id);
+		if (known) return known;
+		const { kind } = this.live.connection;
+		const reachable = kind === 'online' || kind === 'updating';
+		return { path: reachable ? 'relay' : 'offline', online: false, typing: false };
 	}
 
 	#useSettings(settings: Settings): void {
