@@ -10,7 +10,8 @@ test('the first message waits sealed for an inviter who is away', async () => {
 	ana.crash();
 	const ben = await world.addDevice('Ben');
 	const accepted = await ben.client.acceptInvite(invite.fragment);
-	if (!accepted.ok) throw new Error(JSON.stringify([accepted.error, world.notes, await ana.client.invites()]));
+	if (!accepted.ok)
+		throw new Error(JSON.stringify([accepted.error, world.notes, await ana.client.invites()]));
 	await ben.client.send(accepted.value, 'hello Ana');
 	await world.flush();
 	await ana.start();

@@ -208,6 +208,7 @@ export interface ChaosOutcome {
 	readonly complaints: readonly string[];
 	readonly said: number;
 	readonly notes: readonly string[];
+	readonly fingerprint: string;
 }
 
 /** Runs the world of `seed` to its end. */
@@ -233,5 +234,10 @@ export async function runChaos(seed: number): Promise<ChaosOutcome> {
 	await heal(run);
 	const broken = await complaints(run);
 	for (const device of world.devices) device.crash();
-	return { complaints: broken, said: run.said.length, notes: world.notes };
+	return {
+		complaints: broken,
+		said: run.said.length,
+		notes: world.notes,
+		fingerprint: world.fingerprint,
+	};
 }

@@ -1,7 +1,6 @@
 // One device of the world: the true engine and client on a disk that outlives them. Crashing it throws engine and client
 // away between any two steps; what was committed stays.
 import { openClient, type Client } from '../../../src/core/client.ts';
-import { createIdentity, openIdentity } from '../../../src/core/crypto/identity.ts';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
 import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
 import { runEngine, type Engine } from '../../../src/core/engine.ts';
@@ -12,6 +11,8 @@ import {
 	createMemoryStore,
 	type MemoryDisk,
 } from '../../../src/core/storage/memory-store.ts';
+import { Seeded } from './seeded.ts';
+import { seededIdentity } from './seeded-identity.ts';
 import { HOST, RelayWire } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -29,6 +30,7 @@ export class Device {
 	/** Own clock minus the world's, ms. */
 	readonly skew: number;
 	readonly #world: World;
+	readonly #random: Seeded;
 	#keys: Keys | undefined;
 	#life = 0;
 	#crash: CrashPoint | undefined;
@@ -42,6 +44,8 @@ export class Device {
 		this.#world = world;
 		this.name = name;
 		this.skew = skew;
+		// A stream of its own: what this device draws must not change what others draw.
+		this.#random = new Seeded(world.random.below(2 ** 31));
 	}
 
 	get identity(): Identity {
@@ -58,14 +62,15 @@ export class Device {
 		// Counted inside, so that what dies with the device is not waited for.
 		const store = this.#mortal(this.#world.busy.watch(createMemoryStore(this.disk)), life);
 		const relay = this.#relayLink(life);
-		const random = this.#world.random;
-		const busy = this.#world.busy;
+		const random = this.#random;
+		const { busy } = this.#world;
+		const crypto = busy.order(smallCrypto);
 		this.engine = runEngine(
 			{
 				store,
-				identity: busy.watch(identity),
-				groups: busy.watch(groups),
-				crypto: busy.watch(smallCrypto),
+				identity: busy.order(identity),
+				groups: busy.order(groups),
+				crypto,
 				relay,
 				peers: this.#world.air.port(),
 				clock,
@@ -85,7 +90,7 @@ export class Device {
 		const engine = this.engine;
 		this.client = openClient({
 			store: createMemoryStore(this.disk),
-			crypto: smallCrypto,
+			crypto,
 			relay,
 			clock,
 			random,
@@ -118,13 +123,18 @@ export class Device {
 		this.engine = undefined;
 	}
 
+	/** See {@link World.fingerprint}. */
+	get drawn(): number {
+		return this.#random.state;
+	}
+
 	get running(): boolean {
 		return this.engine !== undefined;
 	}
 
 	async #newKeys(clock: Clock): Promise<Keys> {
-		const stored = await createIdentity({ deviceName: this.name, created: clock.now() });
-		const identity = openIdentity(stored);
+		const named = { deviceName: this.name, created: clock.now() };
+		const identity = await seededIdentity(this.#random, named);
 		return { identity, groups: await createGroupCrypto({ identity, clock }) };
 	}
 

@@ -8,6 +8,11 @@ export class Seeded implements Random {
 		this.#state = seed >>> 0;
 	}
 
+	/** How far it was drawn: equal in two runs that took the same way. */
+	get state(): number {
+		return this.#state;
+	}
+
 	fraction(): number {
 		this.#state = (this.#state + 0x6d2b79f5) >>> 0;
 		let mixed = this.#state;

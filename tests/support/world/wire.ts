@@ -66,7 +66,7 @@ export class RelayWire implements Wire {
 	step(first: boolean, twice: boolean): void {
 		if (first ? this.#up.length > 0 : this.#down.length === 0) {
 			const bytes = this.#up.shift();
-			if (bytes) this.#session.receive(bytes as Uint8Array<ArrayBuffer>);
+			if (bytes) this.#session.receive(bytes);
 			return;
 		}
 		const bytes = this.#down.shift();

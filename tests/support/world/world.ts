@@ -27,7 +27,9 @@ export class World {
 	readonly busy = new Busy();
 	#relayBusy = new Busy();
 	#relayLife = 0;
+	/** Decides the steps of the world; devices and relay draw from streams of their own. */
 	readonly random: Seeded;
+	readonly #relayRandom: Seeded;
 	readonly air = new PeerAir();
 	readonly wires = new Set<Wire>();
 	readonly devices: Device[] = [];
@@ -40,6 +42,7 @@ export class World {
 
 	constructor({ seed, skew = 0 }: WorldOptions) {
 		this.random = new Seeded(seed);
+		this.#relayRandom = new Seeded(this.random.below(2 ** 31));
 		this.#skew = skew;
 		this.startRelay();
 	}
@@ -59,9 +62,8 @@ export class World {
 			{
 				store: this.#relayBusy.watch(this.#store),
 				clock: this.#relayClock(),
-				random: this.random,
-				verify: (key, message, signature) =>
-					this.busy.watch({ verifyDevice }).verifyDevice(key, message, signature),
+				random: this.#relayRandom,
+				verify: this.busy.order({ verifyDevice }).verifyDevice,
 				push: { vapidKey: null, allows: () => false, send: () => Promise.resolve('failed') },
 				log: { info: () => undefined, warn: (event) => void this.notes.push(`relay: ${event}`) },
 			},
@@ -97,6 +99,16 @@ export class World {
 		await device.start();
 		await this.settled();
 		return device;
+	}
+
+	/** The same for two runs of one seed: every decision draws, and ids are drawn by whoever makes them. */
+	get fingerprint(): string {
+		const streams = [
+			this.random.state,
+			this.#relayRandom.state,
+			...this.devices.map((d) => d.drawn),
+		];
+		return streams.map((state) => state.toString(36)).join('.');
 	}
 
 	note(device: Device, event: string, fields?: Readonly<Record<string, unknown>>): void {
