@@ -13,7 +13,7 @@ const REFRESH_EVERY = 40_000;
 const BELIEVED_FOR = 100_000;
 const TYPING_EVERY = 3_000;
 const TYPING_FADES = 6_000;
-const ASK_AGAIN_AFTER = 20_000;
+const ASK_AGAIN_AFTER = 3_000;
 /** Newest conversations that are told that this device came online. */
 const MOST_TOLD = 20;
 

@@ -1,5 +1,5 @@
-// Sealing and opening what is never stored. The key comes from the channel's MLS epoch, so a whisper of another epoch
-// cannot be opened, and is simply not heard.
+// Sealing and opening what is never stored. The key comes from the channel's MLS epoch; a whisper of an epoch that is
+// not reached yet, or long gone, cannot be opened and is simply not heard.
 import { whispers, type Whisper } from '../protocol/content.ts';
 import { MAX_EPHEMERAL_BYTES } from '../protocol/limits.ts';
 import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
@@ -10,6 +10,8 @@ import type { GroupMember, WhisperScope } from './ports.ts';
 const EXPORT_LABEL = 'kith ephemeral';
 const KEY_BYTES = 32;
 const MOST_SCOPES = 200;
+/** Epochs of one channel whose whispers are still heard: a commit reaches its members one after the other. */
+const EPOCHS_HEARD = 3;
 
 interface Scope extends WhisperScope {
 	readonly conversation: ConversationId;
@@ -31,13 +33,14 @@ export interface WhisperSealer {
 }
 
 export function createWhisperSealer(context: EngineContext): WhisperSealer {
-	const scopes = new Map<ChannelId, Scope>();
+	/** Newest epoch first. */
+	const scopes = new Map<ChannelId, readonly Scope[]>();
 
 	async function scopeOf(channel: ChannelId): Promise<Scope | undefined> {
 		const row = await context.store.get('channels', channel);
 		if (row?.status !== 'open') return undefined;
-		const known = scopes.get(channel);
-		if (known?.epoch === row.epoch) return known;
+		const known = scopes.get(channel) ?? [];
+		if (known[0]?.epoch === row.epoch) return known[0];
 		const loaded = await loadChannel(context.store, context.groups, channel);
 		if (!loaded) return undefined;
 		const scope: Scope = {
@@ -48,7 +51,7 @@ export function createWhisperSealer(context: EngineContext): WhisperSealer {
 			members: context.groups.members(loaded.state),
 		};
 		if (scopes.size >= MOST_SCOPES) scopes.clear();
-		scopes.set(channel, scope);
+		scopes.set(channel, [scope, ...known].slice(0, EPOCHS_HEARD));
 		return scope;
 	}
 
