@@ -58,6 +58,16 @@ describe('mailboxes', () => {
 		expect(room.disk.waiting).toBe(0);
 	});
 
+	it('MB-2 a device that acknowledges late is not waited for', async () => {
+		const { room, alice, bob, channel } = await twoPeople();
+		await alice.submit(channel);
+		await room.pass(150);
+		await bob.acknowledge();
+		expect((await alice.submit(channel))()).toMatchObject({ type: 'accepted' });
+		await bob.acknowledge(); // in time now
+		expect(await alice.submit(channel)).toThrow('no answer');
+	});
+
 	it('MB-2 a crash between handing over and acknowledging leaves the sender without an answer', async () => {
 		const { room, alice, bob, channel } = await twoPeople();
 		const envelope = newEnvelope();
@@ -249,6 +259,30 @@ describe('mailboxes', () => {
 		expect(bob.envelopes).toEqual(sent);
 		expect(seqs(bob)).toEqual([...seqs(bob)].sort((a, b) => a - b));
 		expect(room.disk.waiting).toBe(0);
+	});
+
+	it('keeps the order when mail is stored while the last page is being read', async () => {
+		const { room, alice, bob, channel } = await twoPeople();
+		const sent = [newEnvelope(), newEnvelope(), newEnvelope()];
+		await bob.vanish();
+		await alice.submit(channel, sent[0]);
+		room.store.hold = true;
+		const arriving = bob.login();
+		while (bob.connection.of('ready').length === 0) {
+			room.store.flush();
+			await settle();
+		}
+		// The first page is asked for and not yet read; now more mail comes in.
+		await alice.submit(channel, sent[1]);
+		expect(room.store.queued).toBe(2);
+		room.store.flush(1);
+		await settle();
+		await alice.submit(channel, sent[2]);
+		room.store.hold = false;
+		room.store.flush();
+		await arriving;
+		await settle();
+		expect(bob.envelopes).toEqual(sent);
 	});
 
 	it('sends no more than the window before it is acknowledged', async () => {

@@ -32,6 +32,7 @@ describe('pushes', () => {
 		await room.pass(1);
 		await alice.submit(channel);
 		expect(room.push.sent).toHaveLength(2);
+		await room.pass(30_000);
 		await bob.login();
 		await bob.acknowledge();
 		await bob.vanish();

@@ -49,7 +49,7 @@ export class MemoryDisk {
 
 interface MemoryStoreOptions {
 	readonly quota: MailboxQuota;
-	/** Nothing happens until {@link MemoryStore.flush}; otherwise everything does in the next microtask. */
+	/** See {@link MemoryStore.hold}. */
 	readonly hold?: boolean;
 }
 
@@ -59,14 +59,15 @@ const keyOf = ({ sender, envelope, kind }: Omit<Message, 'body'>) => sender + en
 export class MemoryStore implements RelayStore {
 	readonly #disk: MemoryDisk;
 	readonly #quota: MailboxQuota;
-	readonly #hold: boolean;
+	/** While true nothing happens until {@link flush}; otherwise everything does in the next microtask. */
+	hold: boolean;
 	#queue: (() => void)[] = [];
 	#crashed = false;
 
 	constructor(disk: MemoryDisk, { quota, hold = false }: MemoryStoreOptions) {
 		this.#disk = disk;
 		this.#quota = quota;
-		this.#hold = hold;
+		this.hold = hold;
 	}
 
 	/** Operations that wait for {@link flush}. */
@@ -222,7 +223,7 @@ export class MemoryStore implements RelayStore {
 			this.#queue.push(() =>
 				resolve(this.#disk.full ? busy : { ok: true, value: operation(this.#disk) }),
 			);
-			if (!this.#hold) queueMicrotask(() => this.flush());
+			if (!this.hold) queueMicrotask(() => this.flush());
 		});
 	}
 
