@@ -17,7 +17,7 @@ import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
 const SEED = Number(process.env.KITH_SEED ?? 20_260_101);
 const FRAMES = Number(process.env.KITH_FRAMES ?? 100_000);
 /** Memory that the relay may gain from all of it: frames in flight, caches, and what the collector leaves lying. */
-const MAX_GROWTH = 200 * 1024 * 1024;
+const MAX_GROWTH = 256 * 1024 * 1024;
 
 /** mulberry32: small, fast, the same everywhere. */
 function seeded(seed: number): () => number {
