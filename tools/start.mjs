@@ -1,13 +1,10 @@
 // `npm start`: brings the checkout up to date and runs the relay on the project's own Node. Whoever starts it may
 // have an older Node and nothing else; this file runs on Node 20.
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { constants } from 'node:os';
-import { fileURLToPath } from 'node:url';
+import { at, installPackages, NODE, npm, root } from './install.mjs';
 
-const root = fileURLToPath(new URL('..', import.meta.url));
-/** @param {string} path */
-const at = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 /** What the built app is made of. */
 const SOURCES = [
 	'src',
@@ -17,9 +14,6 @@ const SOURCES = [
 	'vite.config.ts',
 	'package-lock.json',
 ];
-const NODE = at(
-	process.platform === 'win32' ? 'node_modules/.bin/node.cmd' : 'node_modules/.bin/node',
-);
 
 /** Time of the newest file at or below a path, ms; 0 where there is none. */
 function newest(/** @type {string} */ path) {
@@ -34,22 +28,7 @@ function newest(/** @type {string} */ path) {
 	return latest;
 }
 
-/** @param {string} what @param {string[]} parameters */
-function npm(what, parameters) {
-	console.log(what);
-	const shell = process.platform === 'win32';
-	const { status } = spawnSync('npm', parameters, { cwd: root, stdio: 'inherit', shell });
-	if (status !== 0) {
-		console.error(`npm ${parameters.join(' ')} failed: see above.`);
-		process.exit(status ?? 1);
-	}
-}
-
-const installed = newest(at('node_modules/.package-lock.json'));
-if (installed === 0 || installed < newest(at('package-lock.json')))
-	// Not `npm ci`: it refuses a lock file that lacks binaries of other systems, and those cannot all be locked from
-	// one machine. This installs what is locked just the same, and leaves the lock file alone.
-	npm('Installing what Kith needs ...', ['install', '--no-save', '--no-audit', '--no-fund']);
+installPackages();
 
 if (existsSync(at('vite.config.ts'))) {
 	const built = newest(at('build/index.html'));
