@@ -1,8 +1,14 @@
 // Channels in the store: loading and saving the group behind one, and which channel of a conversation is in use.
 import { channelContexts } from '../protocol/content.ts';
 import type { ChannelId, DeviceId } from '../protocol/ids.ts';
+import type { Work } from './context.ts';
 import type { FrozenGroup, GroupCrypto, GroupState, Transaction } from './ports.ts';
-import type { ChannelRow, ConversationRow, StagedRow } from './records.ts';
+import { outboxKey, type ChannelRow, type ConversationRow, type StagedRow } from './records.ts';
+
+/** Channels kept with one person; whoever still sends on one that is older sends anew on the one in use. */
+const MOST_CHANNELS = 8;
+/** Messages of epochs to come that one channel keeps. */
+export const MOST_PARKED = 2_000;
 
 export interface LoadedChannel {
 	readonly row: ChannelRow;
@@ -73,11 +79,34 @@ export async function rankChannel(
 			standing[a.status] - standing[b.status] ||
 			(a.channel < b.channel ? -1 : 1),
 	);
+	for (const { channel: old } of rows.slice(MOST_CHANNELS)) {
+		tx.delete('channels', old);
+		tx.delete('trees', old);
+	}
 	const ranked = {
 		...conversation,
-		channels: rows.map((row) => row.channel),
+		channels: rows.slice(0, MOST_CHANNELS).map((row) => row.channel),
 		generation: Math.max(conversation.generation, channel.generation),
 	};
 	tx.put('conversations', conversation.id, ranked);
 	return ranked;
+}
+
+/**
+ * This channel cannot be used any more. If it was the one in use, the profile in the outbox makes the next pump found
+ * another. What was parked in it comes again by that: its senders send anew whatever was not confirmed.
+ */
+export async function breakChannel({ tx, log }: Work, channel: ChannelId): Promise<void> {
+	const row = await tx.get('channels', channel);
+	const conversation = row && (await tx.get('conversations', row.conversation));
+	if (!row || !conversation || row.status === 'broken') return;
+	log.warn('a channel is broken');
+	const broken: ChannelRow = { ...row, status: 'broken', staged: undefined, parked: 0 };
+	tx.put('channels', channel, broken);
+	tx.delete('outbox', outboxKey.rotate(row.conversation, channel));
+	const parked = await tx.list('parked', { prefix: `${channel}/`, limit: MOST_PARKED });
+	for (const { key } of parked) tx.delete('parked', key);
+	const [inUse] = conversation.channels;
+	await rankChannel(tx, conversation, broken);
+	if (inUse === channel) tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
 }

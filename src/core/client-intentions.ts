@@ -2,10 +2,18 @@
 import { MAX_TEXT_BYTES } from '../protocol/limits.ts';
 import { idFrom, type ConversationId, type MessageId } from '../protocol/ids.ts';
 import type { Client, ClientPorts } from './client.ts';
-import { DEFAULT_SETTINGS, type Position, type SendRefusal } from './model.ts';
+import { viewMe } from './client-queries.ts';
+import { DEFAULT_SETTINGS, type Position, type Profile, type SendRefusal } from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
-import { inConversation, messageKey, ONLY, outboxKey, type MessageRow } from './records.ts';
+import {
+	inConversation,
+	messageKey,
+	ONLY,
+	outboxKey,
+	type MeRow,
+	type MessageRow,
+} from './records.ts';
 import {
 	addMessage,
 	newConversation,
@@ -16,6 +24,9 @@ import {
 
 /** Messages that one reading can cover; more than anybody reads at once. */
 const MOST_READ = 20_000;
+const MOST_INVITES = 1_000;
+/** A text that has to be sealed yet. */
+const UNSEALED = { kind: 'text', sealed: undefined, replaces: undefined } as const;
 
 type Intentions = Pick<
 	Client,
@@ -52,119 +63,75 @@ function textRefusal(text: string): SendRefusal | undefined {
 }
 
 export function createIntentions(ports: ClientPorts): Intentions {
-	const { store, clock, random } = ports;
+	return { ...messageIntentions(ports), ...ownIntentions(ports) };
+}
 
-	async function relayTime(): Promise<number> {
-		return clock.now() - ((await store.get('clock', ONLY))?.skew ?? 0);
+function messageIntentions({
+	store,
+	clock,
+	random,
+}: ClientPorts): Pick<Intentions, 'send' | 'retry' | 'discard' | 'saveDraft' | 'markRead'> {
+	let last: Promise<unknown> = Promise.resolve();
+	/** In the order asked, or a draft saved a moment before would come back after its message left. */
+	function inOrder<Value>(work: () => Promise<Value>): Promise<Value> {
+		const next = last.then(work, work);
+		last = next;
+		return next;
 	}
 
-	async function writeText(
-		tx: Transaction,
+	async function send(
 		id: ConversationId,
-		message: Pick<MessageRow, 'id' | 'body' | 'sent'> & { readonly relayTime: number },
+		text: string,
+		replyTo: MessageId | undefined,
 	): Promise<Result<MessageId, SendRefusal>> {
-		const me = await tx.get('me', ONLY);
-		const conversation = await tx.get('conversations', id);
-		const closed = conversation?.state.kind === 'refused' || conversation?.state.kind === 'blocked';
-		if (!me || !conversation || closed) return { ok: false, error: { kind: 'closed' } };
-		const order = nextOrder(conversation.highest, message.relayTime);
-		const position = positionOf(order, message.id);
-		const isNote = conversation.account === undefined;
-		await addMessage(tx, {
-			id: message.id,
-			body: message.body,
-			sent: message.sent,
-			received: message.sent,
-			conversation: id,
-			position,
-			author: me.account,
-			device: me.device,
-			mine: true,
-			// A note goes nowhere: it has no ticks.
-			delivery: { kind: isNote ? 'received' : 'queued' },
-			carrier: undefined,
-		});
-		if (!isNote) {
-			const outbox = outboxKey.text(id, position);
-			tx.put('outbox', outbox, { kind: 'text', sealed: undefined, replaces: undefined });
-		}
-		tx.delete('drafts', id);
-		return { ok: true, value: message.id };
+		const refusal = textRefusal(text);
+		if (refusal) return { ok: false, error: refusal };
+		const message = {
+			id: idFrom<MessageId>(random.bytes(16)),
+			body: { kind: 'text' as const, text, replyTo },
+			sent: clock.now(),
+		};
+		const outcome = await store.transact((tx) => writeText(tx, id, message));
+		return outcome.ok ? outcome.value : { ok: false, error: { kind: 'storage-full' } };
 	}
 
 	return {
-		async start(name) {
-			const { account, device } = await ports.createIdentity();
-			return must(store, async (tx) => {
-				const known = await tx.get('me', ONLY);
-				const me = known ?? {
-					account,
-					device,
-					profile: { name: name.trim(), picture: null },
-					created: clock.now(),
-					profileVersion: 1,
-				};
-				if (!known) {
-					const notes = idFrom<ConversationId>(random.bytes(16));
-					tx.put('me', ONLY, me);
-					tx.put('conversations', notes, newConversation(notes, undefined, me.created));
-				}
-				return {
-					account: me.account,
-					device: me.device,
-					profile: me.profile,
-					created: me.created,
-				};
-			});
-		},
-		setProfile: (profile) =>
-			must(store, async (tx) => {
-				const me = await tx.get('me', ONLY);
-				if (!me) return;
-				tx.put('me', ONLY, { ...me, profile, profileVersion: me.profileVersion + 1 });
-				// The cards of open links show it too.
-				for (const { key } of await tx.list('invites', { prefix: '', limit: 1_000 })) {
-					const row = await tx.get('invites', key);
-					if (row?.invite.state === 'open') tx.put('invites', key, { ...row, todo: 'put' });
-				}
-			}),
-		async send(id, text, replyTo) {
-			const refusal = textRefusal(text);
-			if (refusal) return { ok: false, error: refusal };
-			const message = {
-				id: idFrom<MessageId>(random.bytes(16)),
-				body: { kind: 'text' as const, text, replyTo },
-				sent: clock.now(),
-				relayTime: await relayTime(),
-			};
-			const outcome = await store.transact((tx) => writeText(tx, id, message));
-			return outcome.ok ? outcome.value : { ok: false, error: { kind: 'storage-full' } };
-		},
-		retry: (id) =>
-			must(store, async (tx) => {
-				const key = await tx.get('messageKeys', id);
-				const message = key === undefined ? undefined : await tx.get('messages', key);
-				if (message?.delivery.kind !== 'failed') return;
-				await writeDelivery(tx, message, { kind: 'queued' });
-				const outbox = outboxKey.text(message.conversation, message.position);
-				tx.put('outbox', outbox, { kind: 'text', sealed: undefined, replaces: undefined });
-			}),
-		discard: (id) =>
-			must(store, async (tx) => {
-				const key = await tx.get('messageKeys', id);
-				const message = key === undefined ? undefined : await tx.get('messages', key);
-				// Only what failed: anything else may be on its way, and would come back from the other side.
-				if (message?.delivery.kind !== 'failed') return;
-				tx.delete('outbox', outboxKey.text(message.conversation, message.position));
-				await removeMessage(tx, id);
-			}),
+		send: (id, text, replyTo) => inOrder(() => send(id, text, replyTo)),
+		retry: (id) => must(store, (tx) => queueFailed(tx, id)),
+		discard: (id) => must(store, (tx) => discardFailed(tx, id)),
 		saveDraft: (id, text) =>
-			must(store, (tx) => {
-				if (text === '') tx.delete('drafts', id);
-				else tx.put('drafts', id, text);
-				return Promise.resolve();
-			}),
+			inOrder(() =>
+				must(store, (tx) => {
+					if (text === '') tx.delete('drafts', id);
+					else tx.put('drafts', id, text);
+					return Promise.resolve();
+				}),
+			),
 		markRead: (id, upTo) => must(store, (tx) => markRead(tx, id, upTo)),
+	};
+}
+
+function ownIntentions(
+	ports: ClientPorts,
+): Pick<Intentions, 'start' | 'setProfile' | 'setFlags' | 'changeSettings'> {
+	const { store } = ports;
+	return {
+		async start(name) {
+			const keys = await ports.createIdentity();
+			const notes = idFrom<ConversationId>(ports.random.bytes(16));
+			const created = ports.clock.now();
+			const me = await must(store, async (tx) => {
+				const known = await tx.get('me', ONLY);
+				if (known) return known;
+				const profile = { name: name.trim(), picture: null };
+				const fresh: MeRow = { ...keys, profile, created, profileVersion: 1 };
+				tx.put('me', ONLY, fresh);
+				tx.put('conversations', notes, newConversation(notes, undefined, created));
+				return fresh;
+			});
+			return viewMe(me);
+		},
+		setProfile: (profile) => must(store, (tx) => changeProfile(tx, profile)),
 		setFlags: (id, flags) =>
 			must(store, async (tx) => {
 				const conversation = await tx.get('conversations', id);
@@ -176,6 +143,71 @@ export function createIntentions(ports: ClientPorts): Intentions {
 				tx.put('settings', ONLY, { ...DEFAULT_SETTINGS, ...before, ...change });
 			}),
 	};
+}
+
+async function changeProfile(tx: Transaction, profile: Profile): Promise<void> {
+	const me = await tx.get('me', ONLY);
+	if (!me) return;
+	tx.put('me', ONLY, { ...me, profile, profileVersion: me.profileVersion + 1 });
+	// The cards of open links show it too.
+	for (const { key } of await tx.list('invites', { prefix: '', limit: MOST_INVITES })) {
+		const row = await tx.get('invites', key);
+		if (row?.invite.state === 'open') tx.put('invites', key, { ...row, todo: 'put' });
+	}
+}
+
+async function writeText(
+	tx: Transaction,
+	id: ConversationId,
+	message: Pick<MessageRow, 'id' | 'body' | 'sent'>,
+): Promise<Result<MessageId, SendRefusal>> {
+	const me = await tx.get('me', ONLY);
+	const conversation = await tx.get('conversations', id);
+	const closed = conversation?.state.kind === 'refused' || conversation?.state.kind === 'blocked';
+	if (!me || !conversation || closed) return { ok: false, error: { kind: 'closed' } };
+	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
+	const position = positionOf(nextOrder(conversation.highest, relayTime), message.id);
+	const isNote = conversation.account === undefined;
+	await addMessage(tx, {
+		...message,
+		received: message.sent,
+		conversation: id,
+		position,
+		author: me.account,
+		device: me.device,
+		mine: true,
+		// A note goes nowhere: it has no ticks.
+		delivery: { kind: isNote ? 'received' : 'queued' },
+		carrier: undefined,
+	});
+	if (!isNote) tx.put('outbox', outboxKey.text(id, position), UNSEALED);
+	tx.delete('drafts', id);
+	return { ok: true, value: message.id };
+}
+
+async function failedMessage(tx: Transaction, id: MessageId): Promise<MessageRow | undefined> {
+	const key = await tx.get('messageKeys', id);
+	const message = key === undefined ? undefined : await tx.get('messages', key);
+	return message?.delivery.kind === 'failed' ? message : undefined;
+}
+
+async function queueFailed(tx: Transaction, id: MessageId): Promise<void> {
+	const message = await failedMessage(tx, id);
+	if (!message) return;
+	await writeDelivery(tx, message, { kind: 'queued' });
+	tx.put('outbox', outboxKey.text(message.conversation, message.position), UNSEALED);
+	const conversation = await tx.get('conversations', message.conversation);
+	// The link that was refused may work again (a limit per day, a relay that was repaired): it is asked once more.
+	if (conversation?.state.kind !== 'refused') return;
+	tx.put('conversations', conversation.id, { ...conversation, state: { kind: 'inviting' } });
+}
+
+/** Only what failed: anything else may be on its way, and would come back from the other side. */
+async function discardFailed(tx: Transaction, id: MessageId): Promise<void> {
+	const message = await failedMessage(tx, id);
+	if (!message) return;
+	tx.delete('outbox', outboxKey.text(message.conversation, message.position));
+	await removeMessage(tx, id);
 }
 
 async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Promise<void> {

@@ -9,7 +9,7 @@ import {
 	type ConversationId,
 } from '../protocol/ids.ts';
 import { MAX_CARD_BYTES } from '../protocol/limits.ts';
-import type { Client, ClientPorts } from './client.ts';
+import type { Client, ClientPorts, NewInvite } from './client.ts';
 import { must } from './client-intentions.ts';
 import { putPerson } from './groups.ts';
 import type { Invite, InvitePreview } from './model.ts';
@@ -28,103 +28,106 @@ interface Looked {
 }
 
 export function createInviteDoor(ports: ClientPorts): InviteDoor {
-	const { store, crypto, relay, clock, random } = ports;
+	const { store } = ports;
 	/** What the last preview found, so that accepting it does not ask again. */
 	let last: { readonly fragment: string; readonly looked: Looked } | undefined;
 
-	async function lookBehind(fragment: string): Promise<Looked | InvitePreview> {
-		const secret = fromBase64Url(fragment.replace(/^#/, '').trim());
-		if (secret?.length !== SECRET_BYTES) return { kind: 'broken' };
-		const keys = await crypto.inviteKeys(secret);
-		if (await store.get('invites', keys.address)) return { kind: 'own' };
-		const looked = await relay.look(keys.address);
-		if (!looked) return { kind: 'offline' };
-		if (looked.state !== 'open') return { kind: 'closed', reason: looked.state };
-		const plain = looked.card && (await keys.openCard(looked.card));
-		const card = plain && cards.decode(plain, MAX_CARD_BYTES);
-		if (!card || !card.ok) return { kind: 'broken' };
-		return { address: keys.address, card: card.value };
-	}
-
 	async function preview(fragment: string): Promise<InvitePreview> {
-		const looked = await lookBehind(fragment);
+		const looked = await lookBehind(ports, fragment);
 		if ('kind' in looked) return looked;
-		last = { fragment, looked };
 		const { account, profile, welcome } = looked.card;
 		const me = await store.get('me', ONLY);
 		if (me?.account === account) return { kind: 'own' };
+		last = { fragment, looked };
 		const existing = (await store.get('people', account))?.conversation;
 		return { kind: 'open', account, profile, welcome, existing };
 	}
 
-	async function begin({ address, card }: Looked): Promise<ConversationId> {
-		const fresh = idFrom<ConversationId>(random.bytes(16));
-		return must(store, async (tx) => {
-			const person = await tx.get('people', card.account);
-			const entry = { address, keyPackage: card.keyPackage };
-			if (person) {
-				const known = await tx.get('conversations', person.conversation);
-				// A link that failed before is not the last word: this one may work.
-				if (known?.state.kind === 'refused') {
-					tx.put('conversations', known.id, { ...known, entry, state: { kind: 'inviting' } });
-				}
-				return person.conversation;
-			}
-			tx.put('conversations', fresh, {
-				...newConversation(fresh, card.account, clock.now()),
-				state: { kind: 'inviting' },
-				entry,
-			});
-			putPerson(tx, card.account, {
-				conversation: fresh,
-				profile: card.profile,
-				lastSeen: undefined,
-			});
-			return fresh;
-		});
-	}
-
 	return {
-		async createInvite({ kind, expires }) {
-			const secret = random.bytes(SECRET_BYTES);
-			const { address } = await crypto.inviteKeys(secret);
-			const created = clock.now();
-			const invite: Invite = {
-				address,
-				fragment: toBase64Url(secret),
-				kind,
-				created,
-				expires: expires ?? (kind === 'one-time' ? created + ONE_TIME_LIFETIME : undefined),
-				state: 'pending',
-			};
-			await must(store, (tx) => {
-				tx.put('invites', address, {
-					invite,
-					secret,
-					welcome: '',
-					keyPackageRef: undefined,
-					todo: 'put',
-				});
-				return Promise.resolve();
-			});
-			return invite;
-		},
+		createInvite: (options) => createInvite(ports, options),
 		revokeInvite: (address) =>
 			must(store, async (tx) => {
 				const row = await tx.get('invites', address);
 				if (!row) return;
-				tx.put('invites', address, {
-					...row,
-					todo: 'revoke',
-					invite: { ...row.invite, state: 'revoked' },
-				});
+				const invite = { ...row.invite, state: 'revoked' } as const;
+				tx.put('invites', address, { ...row, todo: 'revoke', invite });
 			}),
 		previewInvite: preview,
 		async acceptInvite(fragment) {
 			const shown = last?.fragment === fragment ? undefined : await preview(fragment);
 			if (shown && shown.kind !== 'open') return { ok: false, error: shown };
 			if (last?.fragment !== fragment) return { ok: false, error: { kind: 'broken' } };
-			return { ok: true, value: await begin(last.looked) };
+			return { ok: true, value: await begin(ports, last.looked) };
 		},
 	};
+}
+
+async function createInvite(
+	{ store, crypto, clock, random }: ClientPorts,
+	{ kind, expires }: NewInvite,
+): Promise<Invite> {
+	const secret = random.bytes(SECRET_BYTES);
+	const { address } = await crypto.inviteKeys(secret);
+	const created = clock.now();
+	const invite: Invite = {
+		address,
+		fragment: toBase64Url(secret),
+		kind,
+		created,
+		expires: expires ?? (kind === 'one-time' ? created + ONE_TIME_LIFETIME : undefined),
+		state: 'pending',
+	};
+	await must(store, (tx) => {
+		const row = { invite, secret, welcome: '', keyPackageRef: undefined, todo: 'put' } as const;
+		tx.put('invites', address, row);
+		return Promise.resolve();
+	});
+	return invite;
+}
+
+async function lookBehind(
+	{ store, crypto, relay }: ClientPorts,
+	fragment: string,
+): Promise<Looked | InvitePreview> {
+	const secret = fromBase64Url(fragment.replace(/^#/, '').trim());
+	if (secret?.length !== SECRET_BYTES) return { kind: 'broken' };
+	const keys = await crypto.inviteKeys(secret);
+	if (await store.get('invites', keys.address)) return { kind: 'own' };
+	const looked = await relay.look(keys.address);
+	if (!looked) return { kind: 'offline' };
+	if (looked.state !== 'open') return { kind: 'closed', reason: looked.state };
+	const plain = looked.card && (await keys.openCard(looked.card));
+	const card = plain && cards.decode(plain, MAX_CARD_BYTES);
+	if (!card || !card.ok) return { kind: 'broken' };
+	return { address: keys.address, card: card.value };
+}
+
+async function begin(
+	{ store, clock, random }: ClientPorts,
+	{ address, card }: Looked,
+): Promise<ConversationId> {
+	const fresh = idFrom<ConversationId>(random.bytes(16));
+	return must(store, async (tx) => {
+		const person = await tx.get('people', card.account);
+		const entry = { address, keyPackage: card.keyPackage };
+		if (person) {
+			const known = await tx.get('conversations', person.conversation);
+			// A link that failed before is not the last word: this one may work.
+			if (known?.state.kind === 'refused') {
+				tx.put('conversations', known.id, { ...known, entry, state: { kind: 'inviting' } });
+			}
+			return person.conversation;
+		}
+		tx.put('conversations', fresh, {
+			...newConversation(fresh, card.account, clock.now()),
+			state: { kind: 'inviting' },
+			entry,
+		});
+		putPerson(tx, card.account, {
+			conversation: fresh,
+			profile: card.profile,
+			lastSeen: undefined,
+		});
+		return fresh;
+	});
 }

@@ -4,8 +4,8 @@ import {
 	DEFAULT_SETTINGS,
 	type Conversation,
 	type ConversationId,
+	type Me,
 	type Message,
-	type Position,
 } from './model.ts';
 import type { Store } from './ports.ts';
 import {
@@ -13,11 +13,12 @@ import {
 	messageKey,
 	ONLY,
 	type ConversationRow,
+	type MeRow,
 	type MessageRow,
 	type PersonRow,
 } from './records.ts';
 
-const MOST_CONVERSATIONS = 10_000;
+const EVERYTHING = { prefix: '', limit: 10_000 };
 const MOST_MESSAGES = 200;
 /** How far behind the read mark the first unread message of somebody else is looked for. */
 const UNREAD_SEARCH = 200;
@@ -51,6 +52,7 @@ function viewConversation(
 		generation: _generation,
 		highest: _highest,
 		late: _late,
+		unreadable: _unreadable,
 		...rest
 	} = row;
 	return {
@@ -78,74 +80,17 @@ function inListOrder(a: Conversation, b: Conversation): number {
 	return at(a) < at(b) ? 1 : -1;
 }
 
+export function viewMe({ account, device, profile, created }: MeRow): Me {
+	return { account, device, profile, created };
+}
+
 export function createQueries(store: Store): Queries {
-	async function page(id: ConversationId, request: PageRequest): Promise<MessagePage> {
-		const limit = Math.min(request.limit, MOST_MESSAGES);
-		if (request.at === 'around') return around(id, request.position, limit);
-		const forward = request.at === 'after';
-		const bound = request.at === 'end' ? undefined : messageKey(id, request.position);
-		const rows = await store.list('messages', {
-			prefix: inConversation(id),
-			limit: limit + 1, // one more tells whether there is more
-			newestFirst: !forward,
-			...(bound !== undefined && (forward ? { after: bound } : { before: bound })),
-		});
-		const messages = rows.slice(0, limit).map(({ value }) => viewMessage(value));
-		const more = rows.length > limit;
-		if (forward) return { messages, olderExist: true, newerExist: more };
-		return { messages: messages.reverse(), olderExist: more, newerExist: request.at === 'before' };
-	}
-
-	async function around(
-		id: ConversationId,
-		position: Position,
-		limit: number,
-	): Promise<MessagePage> {
-		const half = Math.ceil(limit / 2);
-		const [older, newer] = await Promise.all([
-			page(id, { at: 'before', position, limit: half }),
-			// From `position` on: nothing lies between it and the key right before it.
-			store.list('messages', {
-				prefix: inConversation(id),
-				after: justBefore(messageKey(id, position)),
-				limit: half + 1,
-			}),
-		]);
-		const here = newer.slice(0, half).map(({ value }) => viewMessage(value));
-		return {
-			messages: [...older.messages, ...here],
-			olderExist: older.olderExist,
-			newerExist: newer.length > half,
-		};
-	}
-
 	return {
 		async me() {
 			const row = await store.get('me', ONLY);
-			return (
-				row && {
-					account: row.account,
-					device: row.device,
-					profile: row.profile,
-					created: row.created,
-				}
-			);
+			return row && viewMe(row);
 		},
-		async conversations() {
-			const everything = { prefix: '', limit: MOST_CONVERSATIONS };
-			const [rows, people, drafts] = await Promise.all([
-				store.list('conversations', everything),
-				store.list('people', everything),
-				store.list('drafts', everything),
-			]);
-			const byAccount = new Map<string, PersonRow>(people.map(({ key, value }) => [key, value]));
-			const draftOf = new Map(drafts.map(({ key, value }) => [key, value]));
-			return rows
-				.map(({ key, value }) => {
-					return viewConversation(value, byAccount.get(value.account ?? ''), draftOf.get(key));
-				})
-				.sort(inListOrder);
-		},
+		conversations: () => listConversations(store),
 		async conversation(id) {
 			const row = await store.get('conversations', id);
 			if (!row) return undefined;
@@ -155,7 +100,10 @@ export function createQueries(store: Store): Queries {
 			]);
 			return viewConversation(row, person, draft);
 		},
-		messages: page,
+		messages: (id, request) => {
+			const limit = Math.min(request.limit, MOST_MESSAGES);
+			return pageOf(store, id, { ...request, limit });
+		},
 		async message(id) {
 			const key = await store.get('messageKeys', id);
 			const row = key === undefined ? undefined : await store.get('messages', key);
@@ -172,12 +120,71 @@ export function createQueries(store: Store): Queries {
 			return next.find(({ value }) => !value.mine)?.value.position;
 		},
 		async invites() {
-			const rows = await store.list('invites', { prefix: '', limit: MOST_CONVERSATIONS });
+			const rows = await store.list('invites', EVERYTHING);
 			return rows.map(({ value }) => value.invite).sort((a, b) => b.created - a.created);
 		},
 		async settings() {
 			return { ...DEFAULT_SETTINGS, ...(await store.get('settings', ONLY)) };
 		},
+	};
+}
+
+async function listConversations(store: Store): Promise<Conversation[]> {
+	const [rows, people, drafts] = await Promise.all([
+		store.list('conversations', EVERYTHING),
+		store.list('people', EVERYTHING),
+		store.list('drafts', EVERYTHING),
+	]);
+	const byAccount = new Map<string, PersonRow>(people.map(({ key, value }) => [key, value]));
+	const draftOf = new Map(drafts.map(({ key, value }) => [key, value]));
+	return rows
+		.map(({ key, value }) => {
+			return viewConversation(value, byAccount.get(value.account ?? ''), draftOf.get(key));
+		})
+		.sort(inListOrder);
+}
+
+async function pageOf(
+	store: Store,
+	id: ConversationId,
+	request: PageRequest,
+): Promise<MessagePage> {
+	const { limit } = request;
+	if (request.at === 'around') return pageAround(store, id, request);
+	const forward = request.at === 'after';
+	const bound = request.at === 'end' ? undefined : messageKey(id, request.position);
+	const rows = await store.list('messages', {
+		prefix: inConversation(id),
+		limit: limit + 1, // one more tells whether there is more
+		newestFirst: !forward,
+		...(bound !== undefined && (forward ? { after: bound } : { before: bound })),
+	});
+	const messages = rows.slice(0, limit).map(({ value }) => viewMessage(value));
+	const more = rows.length > limit;
+	if (forward) return { messages, olderExist: true, newerExist: more };
+	return { messages: messages.reverse(), olderExist: more, newerExist: request.at === 'before' };
+}
+
+async function pageAround(
+	store: Store,
+	id: ConversationId,
+	{ position, limit }: Extract<PageRequest, { at: 'around' }>,
+): Promise<MessagePage> {
+	const half = Math.ceil(limit / 2);
+	const [older, newer] = await Promise.all([
+		pageOf(store, id, { at: 'before', position, limit: half }),
+		// From `position` on: nothing lies between it and the key right before it.
+		store.list('messages', {
+			prefix: inConversation(id),
+			after: justBefore(messageKey(id, position)),
+			limit: half + 1,
+		}),
+	]);
+	const here = newer.slice(0, half).map(({ value }) => viewMessage(value));
+	return {
+		messages: [...older.messages, ...here],
+		olderExist: older.olderExist,
+		newerExist: newer.length > half,
 	};
 }
 

@@ -2,56 +2,54 @@
 // reusable key package (SPEC CO-1 `profile`, CH-9). Revoking the address shuts out that one contact and nobody else.
 import type { Content } from '../protocol/content.ts';
 import { idFrom, type AccountId, type Address, type ConversationId } from '../protocol/ids.ts';
-import type { EngineContext } from './context.ts';
+import type { EngineContext, Work } from './context.ts';
 import type { RelaySession } from './relay-session.ts';
-import type { Transaction } from './ports.ts';
-import { ONLY, type ContactAddressRow } from './records.ts';
+import { ONLY, type Entrance, type KeyPackageRow } from './records.ts';
 
 const MOST_CONTACTS = 4_000;
+const DAY = 24 * 60 * 60_000;
+/** Half of what a reusable key package lives: whoever was told the old one in time can still use it. */
+const RENEW_AFTER = 180 * DAY;
 
-/** Own profile for the person of this conversation; makes their kit at the first time. */
+/** Whether a key package that is out in the world should be replaced. `now` by the clock of this device. */
+export function isStale(keys: Pick<KeyPackageRow, 'created'>, now: number): boolean {
+	return now - keys.created > RENEW_AFTER;
+}
+
+/** Own profile for the person of this conversation; makes their kit at the first time, and when its keys are old. */
 export async function profileContent(
-	context: EngineContext,
-	tx: Transaction,
+	work: Work,
 	conversation: ConversationId,
 ): Promise<Content | undefined> {
+	const { tx } = work;
 	const me = await tx.get('me', ONLY);
 	const account = (await tx.get('conversations', conversation))?.account;
 	const person = account && (await tx.get('people', account));
 	if (!me || !account || !person) return undefined;
-	const kit = await kitFor(context, tx, account);
-	const keys = kit && (await tx.get('keyPackages', kit.keyPackageRef));
-	if (!kit || !keys) return undefined;
+	const { address, keyPackage } = await kitFor(work, account);
 	tx.put('people', account, { ...person, toldProfile: me.profileVersion });
-	return {
-		type: 'profile',
-		profile: me.profile,
-		address: kit.address,
-		keyPackage: keys.publicPart,
-	};
+	return { type: 'profile', profile: me.profile, address, keyPackage };
 }
 
-async function kitFor(
-	context: EngineContext,
-	tx: Transaction,
-	account: AccountId,
-): Promise<ContactAddressRow> {
+/** The address stays when its keys are renewed; old keys stay readable for as long as others may use them. */
+async function kitFor(work: Work, account: AccountId): Promise<Entrance> {
+	const { tx, clock, groups, random } = work;
 	const known = await tx.get('contactAddresses', account);
-	if (known) return known;
-	const keys = await context.groups.newKeyPackage({ reusable: true });
-	tx.put('keyPackages', keys.ref, {
-		publicPart: keys.publicPart,
-		privatePart: keys.privatePart,
+	const keys = known && (await tx.get('keyPackages', known.keyPackageRef));
+	if (known && keys && !isStale(keys, clock.now())) {
+		return { address: known.address, keyPackage: keys.publicPart };
+	}
+	const fresh = await groups.newKeyPackage({ reusable: true });
+	tx.put('keyPackages', fresh.ref, {
+		publicPart: fresh.publicPart,
+		privatePart: fresh.privatePart,
 		purpose: { kind: 'contact', account },
-		created: context.clock.now(),
+		created: clock.now(),
 	});
-	const row: ContactAddressRow = {
-		address: idFrom<Address>(context.random.bytes(16)),
-		keyPackageRef: keys.ref,
-		registered: false,
-	};
-	tx.put('contactAddresses', account, row);
-	return row;
+	const address = known?.address ?? idFrom<Address>(random.bytes(16));
+	const registered = known?.registered ?? false;
+	tx.put('contactAddresses', account, { address, keyPackageRef: fresh.ref, registered });
+	return { address, keyPackage: fresh.publicPart };
 }
 
 /** Makes the relay know the addresses that were given out. */

@@ -31,20 +31,25 @@ export interface EnginePorts {
 export interface EngineContext extends EnginePorts {
 	readonly lanes: Lanes;
 	/** Relay time in ms: own clock corrected by the last offset known. */
-	relayTime(): number;
+	readonly relayTime: () => number;
 	/**
 	 * A transaction that must not fail: where there is no room it waits and tries again, and the world is told.
 	 * Only shutdown ends it (it then never resolves).
 	 */
-	persist<Value>(body: (tx: Transaction) => Promise<Value>): Promise<Value>;
+	readonly persist: <Value>(body: (tx: Transaction) => Promise<Value>) => Promise<Value>;
+}
+
+/** The engine inside one transaction: what is read and written through `tx` happens at once or not at all. */
+export interface Work extends EngineContext {
+	readonly tx: Transaction;
 }
 
 const RETRY_STORE = 5_000;
 
 interface PersistEvents {
 	/** Writing fails, or works again (undefined). */
-	condition(failure: StoreFailure | undefined): void;
-	stopped(): boolean;
+	readonly condition: (failure: StoreFailure | undefined) => void;
+	readonly stopped: () => boolean;
 }
 
 /** The `persist` of {@link EngineContext}. */

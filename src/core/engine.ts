@@ -6,31 +6,39 @@ import { createAcknowledgements } from './acknowledgements.ts';
 import { registerContactAddresses } from './contact-kit.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
 import { createDelivery } from './delivery.ts';
-import { createGaps } from './gaps.ts';
-import { createInbox } from './inbox.ts';
+import { createGaps, type Gaps } from './gaps.ts';
+import { createInbox, type Inbox } from './inbox.ts';
 import { syncInvites } from './invites.ts';
 import { createLanes } from './lanes.ts';
-import { createOutbox } from './outbox.ts';
-import { createPeerMesh } from './peers.ts';
-import { forgetOld, mendChannels, tellProfile } from './mending.ts';
+import { createOutbox, type Outbox } from './outbox.ts';
+import { createPeerMesh, type PeerMesh } from './peers.ts';
+import { breakStuckChannels, mendChannels, tellProfile, upkeep } from './mending.ts';
 import type { LiveState } from './model.ts';
-import { createPresence } from './presence.ts';
+import { createPresence, type PresenceBoard } from './presence.ts';
 import type { StoreFailure, Touched } from './ports.ts';
-import { startRelaySession, type RelayFacts, type RelaySession } from './relay-session.ts';
+import {
+	startRelaySession,
+	type RelayEvents,
+	type RelayFacts,
+	type RelaySession,
+} from './relay-session.ts';
 import { ONLY, outboxKey } from './records.ts';
-import { createWhisperSealer } from './whispers.ts';
+import { createWhisperSealer, type WhisperSealer } from './whispers.ts';
 
 /** ms; smaller corrections of the clock are not written down. */
 const SKEW_WORTH_KEEPING = 1_000;
+const UPKEEP_EVERY = 24 * 60 * 60_000;
+/** Devices whose channel is remembered for signalling; the one heard longest ago goes first. */
+const MOST_HEARD = 2_000;
 
 export interface EngineEvents {
-	live(state: LiveState): void;
+	readonly live: (state: LiveState) => void;
 	/** New messages were stored in these conversations. */
-	received(conversations: ReadonlySet<ConversationId>): void;
+	readonly received: (conversations: ReadonlySet<ConversationId>) => void;
 	/** Writing fails, or works again (undefined). */
-	storage(failure: StoreFailure | undefined): void;
+	readonly storage: (failure: StoreFailure | undefined) => void;
 	/** The mailbox is drained: what waited has come in. */
-	caughtUp(): void;
+	readonly caughtUp: () => void;
 }
 
 export interface Engine {
@@ -51,181 +59,242 @@ export interface Engine {
 
 /** Starts the engine. The caller holds the device's lock, and calls `stop` before it lets go. */
 export function runEngine(ports: EnginePorts, events: EngineEvents): Engine {
-	let skew = 0;
-	let stopped = false;
-	const lanes = createLanes((error) => {
-		// A bug in one lane must not stop the others; the row it worked on stays and is tried again.
-		ports.log.warn('a task failed', { error: String(error) });
-	});
-	const context: EngineContext = {
-		...ports,
-		lanes,
-		relayTime: () => ports.clock.now() - skew,
-		persist: createPersist(ports.store, ports.clock, {
-			condition: events.storage,
-			stopped: () => stopped,
-		}),
-	};
-	const sealer = createWhisperSealer(context);
-	const acknowledgements = createAcknowledgements();
-	const gaps = createGaps(context);
+	return new RunningEngine(ports, events);
+}
 
-	const mesh = createPeerMesh(ports, {
-		changed: () => {
-			presence.linksChanged();
-			lanes.run('outbox', () => outbox.pumpAll());
-		},
-		signal: (to, payload) => {
-			const channel = channelsByDevice.get(to);
-			if (channel) say(channel, [], { type: 'signal', to, payload });
-		},
-		envelope: (_from, { channel, envelope, epoch, body }, stored) => {
-			const at = context.relayTime();
-			inbox.receive({ kind: 'message', channel, envelope, epoch, at, body, stored });
-		},
-		whisper: ({ channel, body }) => hear(channel, body),
-	});
-
+class RunningEngine implements Engine {
+	readonly session: RelaySession;
+	readonly #context: EngineContext;
+	readonly #events: EngineEvents;
+	readonly #sealer: WhisperSealer;
+	readonly #acknowledgements = createAcknowledgements();
+	readonly #gaps: Gaps;
+	readonly #mesh: PeerMesh;
+	readonly #presence: PresenceBoard;
+	readonly #inbox: Inbox;
+	readonly #outbox: Outbox;
+	readonly #unwatch: () => void;
 	/** Where a device can be signalled to: the channel it was last heard in. */
-	const channelsByDevice = new Map<DeviceId, ChannelId>();
+	readonly #channelsByDevice = new Map<DeviceId, ChannelId>();
+	#skew = 0;
+	#upkeepDue = 0;
+	#stopped = false;
 
-	function say(channel: ChannelId, to: readonly DeviceId[], whisper: Whisper): void {
-		lanes.run('whispers', async () => {
-			const body = await sealer.seal(channel, whisper);
-			if (!body || stopped) return;
+	constructor(ports: EnginePorts, events: EngineEvents) {
+		this.#events = events;
+		this.#context = this.#createContext(ports);
+		const context = this.#context;
+		this.#sealer = createWhisperSealer(context);
+		this.#gaps = createGaps(context);
+		this.#mesh = this.#createMesh(ports);
+		this.#presence = createPresence(context, this.#mesh, {
+			changed: events.live,
+			say: (channel, to, whisper) => this.#say(channel, to, whisper),
+			cameOnline: (device) => this.#unlessHidden(() => this.#mesh.want(device)),
+		});
+		this.#inbox = createInbox(context, {
+			received: (conversations) => {
+				for (const conversation of conversations) this.#presence.wrote(conversation);
+				this.#gaps.watch(conversations);
+				events.received(conversations);
+			},
+		});
+		const session = () => this.session;
+		const routes = createDelivery(ports.clock, session, this.#mesh);
+		this.#outbox = createOutbox(context, session, routes);
+		this.session = startRelaySession(ports, this.#relayEvents());
+		this.#unwatch = ports.store.watch((rows) => this.#touched(rows));
+		context.lanes.run('clock', async () => {
+			// Before the relay says what time it is, the last known offset is better than none.
+			this.#skew ||= (await ports.store.get('clock', ONLY))?.skew ?? 0;
+		});
+		context.lanes.run('outbox', async () => this.#gaps.watch(await mendChannels(context)));
+	}
+
+	setTyping(conversation: ConversationId, on: boolean): void {
+		this.#presence.setTyping(conversation, on);
+	}
+
+	setVisible(visible: boolean): void {
+		this.#presence.setVisible(visible);
+	}
+
+	hurry(): void {
+		this.session.hurry();
+	}
+
+	facts(): RelayFacts | undefined {
+		return this.session.facts;
+	}
+
+	live(): LiveState {
+		return this.#presence.snapshot();
+	}
+
+	idle(): Promise<void> {
+		return this.#context.lanes.idle();
+	}
+
+	stop(): void {
+		if (this.#stopped) return;
+		this.#presence.stop();
+		this.#stopped = true;
+		this.#unwatch();
+		this.#mesh.stop();
+		this.session.stop();
+	}
+
+	#createContext(ports: EnginePorts): EngineContext {
+		const lanes = createLanes((error) => {
+			// A bug in one lane must not stop the others; the row it worked on stays and is tried again.
+			ports.log.warn('a task failed', { error: String(error) });
+		});
+		return {
+			...ports,
+			lanes,
+			relayTime: () => ports.clock.now() - this.#skew,
+			persist: createPersist(ports.store, ports.clock, {
+				condition: this.#events.storage,
+				stopped: () => this.#stopped,
+			}),
+		};
+	}
+
+	#createMesh(ports: EnginePorts): PeerMesh {
+		return createPeerMesh(ports, {
+			changed: () => {
+				this.#presence.linksChanged();
+				this.#context.lanes.run('outbox', () => this.#outbox.pumpAll());
+			},
+			signal: (to, payload) => {
+				const channel = this.#channelsByDevice.get(to);
+				if (channel) this.#say(channel, [], { type: 'signal', to, payload });
+			},
+			envelope: (_from, { channel, envelope, epoch, body }, stored) => {
+				const at = this.#context.relayTime();
+				this.#inbox.receive({ kind: 'message', channel, envelope, epoch, at, body, stored });
+			},
+			whisper: ({ channel, body }) => this.#hear(channel, body),
+		});
+	}
+
+	#relayEvents(): RelayEvents {
+		return {
+			connection: (connection) => this.#presence.setConnection(connection),
+			ready: (facts) => {
+				this.#acknowledgements.reset();
+				this.#presence.setFacts(facts);
+				this.#unlessHidden(() => this.#mesh.start(facts.iceServers));
+			},
+			skew: (ms) => this.#setSkew(ms),
+			delivered: ({ seq, kind, channel, envelope, epoch, at, body }) => {
+				this.#acknowledgements.arrived(seq);
+				const stored = () => {
+					const upTo = this.#acknowledgements.stored(seq);
+					if (upTo === undefined || this.#stopped) return;
+					this.session.tell({ type: 'acknowledge', seq: upTo });
+				};
+				this.#inbox.receive({ kind, channel, envelope, epoch, at, body, stored });
+			},
+			caughtUp: () => this.#context.lanes.run('outbox', () => this.#caughtUp()),
+			whispered: (channel, body) => this.#hear(channel, body),
+		};
+	}
+
+	#setSkew(ms: number): void {
+		const moved = Math.abs(ms - this.#skew) > SKEW_WORTH_KEEPING;
+		this.#skew = ms;
+		this.#presence.setSkew(ms);
+		if (!moved) return;
+		const { lanes, persist } = this.#context;
+		lanes.run('clock', () => persist((tx) => Promise.resolve(tx.put('clock', ONLY, { skew: ms }))));
+	}
+
+	async #caughtUp(): Promise<void> {
+		const context = this.#context;
+		await this.#inbox.drained();
+		await breakStuckChannels(context);
+		await tellProfile(context);
+		await this.#registerAddresses();
+		await this.#outbox.pumpAll();
+		await this.#presence.announce();
+		this.#events.caughtUp();
+		const now = context.clock.now();
+		if (now < this.#upkeepDue) return;
+		this.#upkeepDue = now + UPKEEP_EVERY;
+		await upkeep(context);
+	}
+
+	async #registerAddresses(): Promise<void> {
+		if (!this.session.caughtUp) return;
+		await registerContactAddresses(this.#context, this.session);
+		await syncInvites(this.#context, this.session);
+	}
+
+	/** To the devices directly where all are linked, else to everybody in the channel who is connected. */
+	#say(channel: ChannelId, to: readonly DeviceId[], whisper: Whisper): void {
+		this.#context.lanes.run('whispers', async () => {
+			const body = await this.#sealer.seal(channel, whisper);
+			if (!body || this.#stopped) return;
+			const mesh = this.#mesh;
 			const linked = to.length > 0 && to.every((device) => mesh.isLinked(device));
 			if (linked) for (const device of to) mesh.whisper(device, { type: 'whisper', channel, body });
-			else session.tell({ type: 'whisper', channel, body });
+			else this.session.tell({ type: 'whisper', channel, body });
 		});
 	}
 
-	function hear(channel: ChannelId, body: Uint8Array): void {
-		lanes.run('whispers', async () => {
-			const heard = await sealer.open(channel, body);
-			if (!heard || stopped) return;
-			channelsByDevice.set(heard.device, channel);
-			if (heard.whisper.type === 'signal') {
-				if (heard.whisper.to !== ports.identity.device) return;
-				if (!(await neverDirect())) mesh.receiveSignal(heard.device, heard.whisper.payload);
-			} else presence.heard(heard);
+	#hear(channel: ChannelId, body: Uint8Array): void {
+		this.#context.lanes.run('whispers', async () => {
+			const heard = await this.#sealer.open(channel, body);
+			if (!heard || this.#stopped) return;
+			const { device, whisper } = heard;
+			this.#remember(device, channel);
+			if (whisper.type !== 'signal') this.#presence.heard(heard);
+			else if (whisper.to === this.#context.identity.device) {
+				this.#unlessHidden(() => this.#mesh.receiveSignal(device, whisper.payload));
+			}
 		});
 	}
 
-	async function neverDirect(): Promise<boolean> {
-		return (await ports.store.get('settings', ONLY))?.neverDirect === true;
+	#remember(device: DeviceId, channel: ChannelId): void {
+		const heard = this.#channelsByDevice;
+		heard.delete(device);
+		heard.set(device, channel);
+		const [oldest] = heard.keys();
+		if (heard.size > MOST_HEARD && oldest) heard.delete(oldest);
 	}
 
-	const presence = createPresence(context, mesh, {
-		changed: events.live,
-		say,
-		cameOnline: (device) => {
-			void neverDirect().then((never) => {
-				if (!never && !stopped) mesh.want(device);
-			});
-		},
-	});
+	/** Runs `act` unless this person hides their network address. */
+	#unlessHidden(act: () => void): void {
+		void this.#isHidden().then((hidden) => {
+			if (!hidden && !this.#stopped) act();
+		});
+	}
 
-	const inbox = createInbox(context, {
-		received: (conversations) => {
-			for (const conversation of conversations) presence.wrote(conversation);
-			gaps.watch(conversations);
-			events.received(conversations);
-		},
-	});
-
-	const outbox = createOutbox(
-		context,
-		() => session,
-		createDelivery(ports.clock, () => session, mesh),
-	);
-
-	const session: RelaySession = startRelaySession(ports, {
-		connection: (connection) => presence.setConnection(connection),
-		ready: (facts) => {
-			acknowledgements.reset();
-			presence.setFacts(facts);
-			void neverDirect().then((never) => {
-				if (!never && !stopped) mesh.start(facts.iceServers);
-			});
-		},
-		skew: (ms) => {
-			const moved = Math.abs(ms - skew) > SKEW_WORTH_KEEPING;
-			skew = ms;
-			presence.setSkew(ms);
-			if (!moved) return;
-			lanes.run('clock', async () => {
-				await context.persist((tx) => Promise.resolve(tx.put('clock', ONLY, { skew: ms })));
-			});
-		},
-		delivered: ({ seq, kind, channel, envelope, epoch, at, body }) => {
-			acknowledgements.arrived(seq);
-			const stored = () => {
-				const upTo = acknowledgements.stored(seq);
-				if (upTo !== undefined && !stopped) session.tell({ type: 'acknowledge', seq: upTo });
-			};
-			inbox.receive({ kind, channel, envelope, epoch, at, body, stored });
-		},
-		caughtUp: () => {
-			lanes.run('outbox', async () => {
-				await inbox.drained();
-				await tellProfile(context);
-				await registerContactAddresses(context, session);
-				await syncInvites(context, session);
-				await outbox.pumpAll();
-				await presence.announce();
-				events.caughtUp();
-				await forgetOld(context);
-			});
-		},
-		whispered: hear,
-	});
+	async #isHidden(): Promise<boolean> {
+		return (await this.#context.store.get('settings', ONLY))?.neverDirect === true;
+	}
 
 	/** Intentions written by any tab, or by the engine itself, are carried out as they appear. */
-	function touched(rows: readonly Touched[]): void {
-		if (stopped) return;
+	#touched(rows: readonly Touched[]): void {
+		if (this.#stopped) return;
+		const { lanes } = this.#context;
 		const conversations = new Set<ConversationId>();
 		for (const { store, key } of rows) {
 			if (store === 'outbox') conversations.add(outboxKey.conversation(key));
 		}
-		for (const conversation of conversations) outbox.pump(conversation);
+		for (const conversation of conversations) this.#outbox.pump(conversation);
 		if (rows.some(({ store }) => store === 'invites' || store === 'contactAddresses')) {
-			lanes.run('addresses', async () => {
-				if (!session.caughtUp) return;
-				await registerContactAddresses(context, session);
-				await syncInvites(context, session);
-			});
+			lanes.run('addresses', () => this.#registerAddresses());
 		}
-		if (rows.some(({ store }) => store === 'me'))
-			lanes.run('addresses', () => tellProfile(context));
+		if (rows.some(({ store }) => store === 'me')) {
+			lanes.run('addresses', () => tellProfile(this.#context));
+		}
 		if (rows.some(({ store }) => store === 'settings')) {
 			lanes.run('settings', async () => {
-				if (await neverDirect()) mesh.stop();
-				else if (session.facts) mesh.start(session.facts.iceServers);
+				if (await this.#isHidden()) this.#mesh.stop();
+				else if (this.session.facts) this.#mesh.start(this.session.facts.iceServers);
 			});
 		}
 	}
-	const unwatch = ports.store.watch(touched);
-	lanes.run('clock', async () => {
-		// Before the relay says what time it is, the last known offset is better than none.
-		skew ||= (await ports.store.get('clock', ONLY))?.skew ?? 0;
-	});
-	lanes.run('outbox', () => mendChannels(context));
-
-	return {
-		session,
-		setTyping: (conversation, on) => presence.setTyping(conversation, on),
-		setVisible: (visible) => presence.setVisible(visible),
-		hurry: () => session.hurry(),
-		facts: () => session.facts,
-		live: () => presence.snapshot(),
-		idle: () => lanes.idle(),
-		stop() {
-			if (stopped) return;
-			presence.stop();
-			stopped = true;
-			unwatch();
-			mesh.stop();
-			session.stop();
-		},
-	};
 }

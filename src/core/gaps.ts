@@ -1,14 +1,14 @@
 // Asking again for what never came. A hole in a sender's count may only be a packet that took the longer way, so it is
 // given time; then the sender is asked, and asked again as long as the hole is there (SPEC CO-6, CO-7).
-import type { ConversationId, DeviceId } from '../protocol/ids.ts';
+import type { ConversationId } from '../protocol/ids.ts';
 import type { EngineContext } from './context.ts';
-import { outboxKey } from './records.ts';
+import { askAgain, missingIn } from './repairs.ts';
 
 const FIRST_WAIT = 10_000;
 const ASK_AGAIN_AFTER = 5 * 60_000;
 
 export interface Gaps {
-	/** Something came in these conversations: look for holes after a while. */
+	/** Something came in these conversations, or was missing when this began: look for holes after a while. */
 	watch(conversations: Iterable<ConversationId>): void;
 }
 
@@ -33,24 +33,15 @@ export function createGaps(context: EngineContext): Gaps {
 	};
 }
 
-/** Queues the requests; true if there were any. Only the channel in use counts: another's holes died with it. */
-async function askFor(context: EngineContext, conversation: ConversationId): Promise<boolean> {
-	const { store } = context;
-	const channel = (await store.get('conversations', conversation))?.channels[0];
+/** Queues the requests; true if there were any. */
+async function askFor({ store, persist }: EngineContext, id: ConversationId): Promise<boolean> {
+	const conversation = await store.get('conversations', id);
+	const channel = conversation?.channels[0];
 	const row = channel && (await store.get('channels', channel));
-	const holed = row ? Object.entries(row.counts).filter(([, { holes }]) => holes.length > 0) : [];
-	if (holed.length === 0) return false;
-	await context.persist(async (tx) => {
-		for (const [device, { holes }] of holed) {
-			const key = outboxKey.repair(conversation, device as DeviceId);
-			const asked = await tx.get('outbox', key);
-			tx.put('outbox', key, {
-				kind: 'repair',
-				device: device as DeviceId,
-				envelopes: asked?.kind === 'repair' ? asked.envelopes : [],
-				counts: holes,
-			});
-		}
+	const missing = conversation && row ? missingIn(conversation, row) : [];
+	if (missing.length === 0) return false;
+	await persist(async (tx) => {
+		for (const each of missing) await askAgain(tx, id, each);
 	});
 	return true;
 }

@@ -2,6 +2,7 @@
 // when a channel is broken. The relay orders commits; what is staged is stored before it leaves (encryption.md 7, 8).
 import type { AccountId, ChannelId, ConversationId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
+import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import {
 	decodeGeneration,
 	encodeGeneration,
@@ -10,12 +11,14 @@ import {
 	rankChannel,
 	type LoadedChannel,
 } from './channels.ts';
-import { newEnvelopeId, type EngineContext } from './context.ts';
+import { newEnvelopeId, type Work } from './context.ts';
 import type { Incoming } from './incoming.ts';
 import type { Profile } from './model.ts';
 import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
 import {
 	carriedKey,
+	inConversation,
+	ONLY,
 	outboxKey,
 	type ChannelRow,
 	type ConversationRow,
@@ -24,7 +27,7 @@ import {
 	type PersonRow,
 	type StagedRow,
 } from './records.ts';
-import { newConversation } from './threads.ts';
+import { newConversation, queueReceipt } from './threads.ts';
 
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;
@@ -32,7 +35,7 @@ const MOST_CARRIED = 10_000;
 const UNNAMED: Profile = { name: '…', picture: null };
 
 function stagedRow(
-	context: EngineContext,
+	context: Work,
 	staged: StagedCommit,
 	add: StagedRow['add'],
 ): Omit<StagedRow, 'expected'> {
@@ -52,11 +55,11 @@ function stagedRow(
  * there does not hold or is not theirs.
  */
 export async function stageFounding(
-	context: EngineContext,
-	tx: Transaction,
+	context: Work,
 	conversation: ConversationRow,
 	entry: Entrance,
 ): Promise<ChannelRow | undefined> {
+	const { tx } = context;
 	const owner = await context.groups.inspectKeyPackage(entry.keyPackage);
 	if (!owner.ok || owner.value.account !== conversation.account) return undefined;
 	const channel = idFrom<ChannelId>(context.random.bytes(16));
@@ -93,10 +96,10 @@ export async function stageFounding(
 
 /** Stages a commit that renews this device's own keys; undefined if the channel cannot. */
 export async function stageRotation(
-	context: EngineContext,
-	tx: Transaction,
+	context: Work,
 	channel: ChannelId,
 ): Promise<ChannelRow | undefined> {
+	const { tx } = context;
 	const loaded = await loadChannel(tx, context.groups, channel);
 	if (loaded?.row.status !== 'open') return undefined;
 	if (loaded.row.staged) return loaded.row;
@@ -112,11 +115,10 @@ export async function stageRotation(
 
 /** The key package of ours that a welcome is for, and what it was given out for. */
 async function keysFor(
-	context: EngineContext,
-	tx: Transaction,
+	{ tx, groups }: Work,
 	welcome: Uint8Array,
 ): Promise<{ ref: string; row: KeyPackageRow } | undefined> {
-	const refs = context.groups.welcomeRefs(welcome);
+	const refs = groups.welcomeRefs(welcome);
 	if (!refs.ok) return undefined;
 	for (const ref of refs.value) {
 		const row = await tx.get('keyPackages', ref);
@@ -127,11 +129,11 @@ async function keysFor(
 
 /** Joins from a welcome. Undefined, with a line in the log, for one that is not for us or does not hold. */
 export async function joinFromWelcome(
-	context: EngineContext,
-	tx: Transaction,
+	context: Work,
 	incoming: Incoming,
 ): Promise<LoadedChannel | undefined> {
-	const keys = await keysFor(context, tx, incoming.body);
+	const { tx } = context;
+	const keys = await keysFor(context, incoming.body);
 	if (!keys) {
 		context.log.warn('welcome for unknown keys');
 		return undefined;
@@ -151,8 +153,8 @@ export async function joinFromWelcome(
 	// A key package given to one contact must not let anybody else in.
 	if (!other || (purpose.kind === 'contact' && purpose.account !== other.account)) return undefined;
 	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
-	const conversation = await conversationWith(context, tx, other, incoming.at);
-	const row = await addJoined(context, tx, conversation, state);
+	const conversation = await conversationWith(context, other, incoming.at);
+	const row = await addJoined(context, conversation, state);
 	return { row, state };
 }
 
@@ -163,11 +165,11 @@ async function noteInviteUse(tx: Transaction, address: string): Promise<void> {
 }
 
 async function conversationWith(
-	context: EngineContext,
-	tx: Transaction,
+	context: Work,
 	other: GroupMember,
 	at: number,
 ): Promise<ConversationRow> {
+	const { tx } = context;
 	const person = await tx.get('people', other.account);
 	const existing = person && (await tx.get('conversations', person.conversation));
 	if (existing) return existing;
@@ -193,11 +195,11 @@ export function putPerson(
 }
 
 async function addJoined(
-	context: EngineContext,
-	tx: Transaction,
+	context: Work,
 	conversation: ConversationRow,
 	joined: GroupState,
 ): Promise<ChannelRow> {
+	const { tx } = context;
 	const frozen = context.groups.freeze(joined);
 	const { channel } = joined;
 	const row: ChannelRow = {
@@ -223,7 +225,22 @@ async function addJoined(
 	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
 	tx.put('outbox', outboxKey.rotate(conversation.id, channel), { kind: 'rotate', channel });
 	await sendAgainWhatIsOpen(tx, conversation);
+	if (conversation.channels.length > 0) await tellAgainWhatIsRead(tx, conversation);
 	return row;
+}
+
+/** Whoever founded the channel anew may have missed receipts in the old one; those of delivery follow from the above. */
+async function tellAgainWhatIsRead(tx: Transaction, conversation: ConversationRow): Promise<void> {
+	if ((await tx.get('settings', ONLY))?.readReceipts === false) return;
+	const newest = await tx.list('messages', {
+		prefix: inConversation(conversation.id),
+		limit: MAX_RECEIPT_IDS,
+		newestFirst: true,
+	});
+	const read = newest.filter(({ value: { mine, body, position } }) => {
+		return !mine && body.kind === 'text' && position <= conversation.readTo;
+	});
+	await queueReceipt(tx, conversation.id, { read: read.map(({ value }) => value.id) });
 }
 
 /**

@@ -1,15 +1,23 @@
 // received -> opened -> committed -> acknowledged. Whatever comes, from the relay or from a peer, goes into its
 // channel's lane; a batch is opened and written in one transaction; only then is it acknowledged.
-import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
-import { applyContent, placeUnreadable } from './apply.ts';
-import { adoptStaged, loadChannel, othersIn, saveChannel, type LoadedChannel } from './channels.ts';
-import type { EngineContext } from './context.ts';
+import type { ChannelId, ConversationId } from '../protocol/ids.ts';
+import { applyContent } from './apply.ts';
+import {
+	adoptStaged,
+	breakChannel,
+	loadChannel,
+	MOST_PARKED,
+	othersIn,
+	saveChannel,
+	type LoadedChannel,
+} from './channels.ts';
+import type { EngineContext, Work } from './context.ts';
 import { commitSettled, joinFromWelcome } from './groups.ts';
 import type { Incoming } from './incoming.ts';
-import { planNewChannel } from './mending.ts';
+import { placeUnreadable } from './repairs.ts';
 import { writeDelivery } from './threads.ts';
 import type { Opened, Transaction } from './ports.ts';
-import { parkedKey, type ChannelRow } from './records.ts';
+import { carriedKey, parkedKey, type ChannelRow } from './records.ts';
 
 export interface Inbox {
 	receive(incoming: Incoming): void;
@@ -19,7 +27,6 @@ export interface Inbox {
 
 /** Envelopes in one transaction: enough to make writing cheap, few enough to keep the screen alive. */
 const BATCH = 64;
-const MOST_PARKED = 2_000;
 
 export function createInbox(
 	context: EngineContext,
@@ -31,7 +38,7 @@ export function createInbox(
 		const queue = queues.get(channel) ?? [];
 		const batch = queue.slice(0, BATCH);
 		if (batch.length === 0) return;
-		const touched = await context.persist((tx) => storeBatch(context, tx, channel, batch));
+		const touched = await context.persist((tx) => storeBatch({ ...context, tx }, channel, batch));
 		queue.splice(0, batch.length);
 		if (queue.length === 0) queues.delete(channel);
 		else context.lanes.run(channel, () => drain(channel));
@@ -59,57 +66,61 @@ export function createInbox(
 
 /** Everything that the batch changes, in one transaction. Repeatable: it reads what it needs each time. */
 async function storeBatch(
-	context: EngineContext,
-	tx: Transaction,
+	work: Work,
 	channel: ChannelId,
 	batch: readonly Incoming[],
 ): Promise<ReadonlySet<ConversationId>> {
+	const { tx } = work;
 	const touched = new Set<ConversationId>();
-	let loaded = await loadChannel(tx, context.groups, channel);
+	let loaded = await loadChannel(tx, work.groups, channel);
 	for (const incoming of batch) {
 		if ((await tx.get('seen', incoming.envelope)) !== undefined) continue;
-		tx.put('seen', incoming.envelope, incoming.at);
+		tx.put('seen', incoming.envelope, work.relayTime());
 		if (incoming.kind === 'dropped') {
-			await tellDropped(tx, incoming.envelope);
+			await applyDropped(work, incoming);
+			loaded = await loadChannel(tx, work.groups, channel);
 			continue;
 		}
 		if (incoming.kind === 'welcome') {
-			loaded ??= await joinFromWelcome(context, tx, incoming);
+			loaded ??= await joinFromWelcome(work, incoming);
 			if (loaded) touched.add(loaded.row.conversation);
 			continue;
 		}
 		if (!loaded) continue; // a channel we never joined or that was superseded: nothing of it is ours
-		loaded = await storeOne(context, tx, loaded, incoming);
+		loaded = await storeOne(work, loaded, incoming);
 		touched.add(loaded.row.conversation);
 	}
 	return touched;
 }
 
-/** The relay gave up on an own message: it waited too long for the other side. */
-async function tellDropped(tx: Transaction, envelope: EnvelopeId): Promise<void> {
-	const key = await tx.get('carried', envelope);
+/**
+ * The relay gave up on an own envelope: it waited too long for the other side. Where it was not a message, the other
+ * side may miss a welcome or a commit, and will never read this channel: the next one is founded anew.
+ */
+async function applyDropped(work: Work, { channel, envelope }: Incoming): Promise<void> {
+	const { tx } = work;
+	const key = await tx.get('carried', carriedKey.envelope(envelope));
 	const message = key === undefined ? undefined : await tx.get('messages', key);
 	if (message) await writeDelivery(tx, message, { kind: 'failed', reason: 'expired' });
+	else await breakChannel(work, channel);
 }
 
 async function storeOne(
-	context: EngineContext,
-	tx: Transaction,
+	work: Work,
 	loaded: LoadedChannel,
 	incoming: Incoming,
 ): Promise<LoadedChannel> {
 	if (incoming.kind === 'commit') {
-		const adopted = await adoptOwn(context, tx, loaded, incoming);
-		if (adopted) return unpark(context, tx, adopted);
+		const adopted = await adoptOwn(work, loaded, incoming);
+		if (adopted) return unpark(work, adopted);
 	}
-	const opened = await context.groups.open(loaded.state, incoming.body);
-	return storeOpened(context, tx, loaded, { incoming, opened });
+	const opened = await work.groups.open(loaded.state, incoming.body);
+	return storeOpened(work, loaded, { incoming, opened });
 }
 
-/** Own commit coming back: MLS cannot process its own echo, so it is known by its hash (encryption.md 8). */
+/** Own commit coming back: MLS cannot process its own echo, so it is known by its envelope (encryption.md 8). */
 async function adoptOwn(
-	context: EngineContext,
-	tx: Transaction,
+	{ tx, groups }: Work,
 	{ row }: LoadedChannel,
 	incoming: Incoming,
 ): Promise<LoadedChannel | undefined> {
@@ -117,20 +128,20 @@ async function adoptOwn(
 	if (staged?.envelope !== incoming.envelope) return undefined;
 	const adopted = adoptStaged(tx, row, staged);
 	await commitSettled(tx, adopted);
-	return loadChannel(tx, context.groups, adopted.channel);
+	return loadChannel(tx, groups, adopted.channel);
 }
 
 async function storeOpened(
-	context: EngineContext,
-	tx: Transaction,
+	work: Work,
 	loaded: LoadedChannel,
 	{ incoming, opened }: { readonly incoming: Incoming; readonly opened: Opened },
 ): Promise<LoadedChannel> {
 	const { row } = loaded;
+	const { tx, groups, identity } = work;
 	switch (opened.kind) {
 		case 'message': {
-			const saved = saveChannel(tx, row, context.groups.freeze(opened.state));
-			const next = await applyContent(context, tx, { row: saved, opened, incoming });
+			const saved = saveChannel(tx, row, groups.freeze(opened.state));
+			const next = await applyContent(work, { row: saved, opened, incoming });
 			return { row: next, state: opened.state };
 		}
 		case 'commit': {
@@ -139,10 +150,10 @@ async function storeOpened(
 				...row,
 				staged: undefined,
 				status: opened.removedSelf ? 'broken' : row.status,
-				others: othersIn(context.groups, opened.state, context.identity.device),
+				others: othersIn(groups, opened.state, identity.device),
 			};
-			const saved = saveChannel(tx, changed, context.groups.freeze(opened.state));
-			return unpark(context, tx, { row: saved, state: opened.state });
+			const saved = saveChannel(tx, changed, groups.freeze(opened.state));
+			return unpark(work, { row: saved, state: opened.state });
 		}
 		case 'future':
 			return { ...loaded, row: park(tx, row, incoming) };
@@ -150,7 +161,7 @@ async function storeOpened(
 			return loaded;
 		case 'spent':
 		case 'unreadable':
-			return { ...loaded, row: await unreadable(context, tx, row, incoming) };
+			return { ...loaded, row: await unreadable(work, row, incoming) };
 		default:
 			return opened satisfies never;
 	}
@@ -160,18 +171,15 @@ async function storeOpened(
 function park(tx: Transaction, row: ChannelRow, incoming: Incoming): ChannelRow {
 	if (incoming.kind !== 'message' || row.parked >= MOST_PARKED) return row;
 	const { envelope, epoch, at, body } = incoming;
-	tx.put('parked', parkedKey(row.channel, epoch, envelope), { envelope, epoch, at, body });
+	tx.put('parked', parkedKey.of(row.channel, epoch, envelope), { envelope, epoch, at, body });
 	const next = { ...row, parked: row.parked + 1 };
 	tx.put('channels', row.channel, next);
 	return next;
 }
 
 /** Opens what waited for the epoch that has just begun. */
-async function unpark(
-	context: EngineContext,
-	tx: Transaction,
-	loaded: LoadedChannel,
-): Promise<LoadedChannel> {
+async function unpark(work: Work, loaded: LoadedChannel): Promise<LoadedChannel> {
+	const { tx } = work;
 	let current = loaded;
 	if (current.row.parked === 0) return current;
 	const prefix = `${current.row.channel}/`;
@@ -186,24 +194,20 @@ async function unpark(
 			channel: row.channel,
 			stored: () => undefined,
 		};
-		const opened = await context.groups.open(current.state, value.body);
-		current = await storeOpened(context, tx, { ...current, row }, { incoming, opened });
+		const opened = await work.groups.open(current.state, value.body);
+		current = await storeOpened(work, { ...current, row }, { incoming, opened });
 	}
 	return current;
 }
 
-async function unreadable(
-	context: EngineContext,
-	tx: Transaction,
-	row: ChannelRow,
-	incoming: Incoming,
-): Promise<ChannelRow> {
-	context.log.warn('unreadable envelope', { kind: incoming.kind, epoch: incoming.epoch });
+async function unreadable(work: Work, row: ChannelRow, incoming: Incoming): Promise<ChannelRow> {
+	const { tx, log } = work;
+	log.warn('unreadable envelope', { kind: incoming.kind, epoch: incoming.epoch });
 	if (incoming.kind === 'commit') {
 		// The relay ordered a commit that we cannot follow: this group is over for us, the next one is founded anew.
-		await planNewChannel(context, tx, row.conversation);
+		await breakChannel(work, row.channel);
 		return (await tx.get('channels', row.channel)) ?? row;
 	}
-	await placeUnreadable(context, tx, row, incoming);
+	await placeUnreadable(work, row, incoming);
 	return row;
 }

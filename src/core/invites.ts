@@ -103,9 +103,10 @@ async function forgetSpentKeys(context: EngineContext, row: InviteRow): Promise<
 	const closed = state === 'used' || state === 'revoked' || state === 'expired';
 	const lastUse = Math.max(created, expires ?? created);
 	if (!closed || ref === undefined || context.relayTime() < lastUse + DEFAULT_RETENTION) return;
-	await context.persist((tx) => {
+	await context.persist(async (tx) => {
+		const fresh = await tx.get('invites', row.invite.address);
+		if (fresh?.keyPackageRef !== ref) return;
 		tx.delete('keyPackages', ref);
-		tx.put('invites', row.invite.address, { ...row, keyPackageRef: undefined });
-		return Promise.resolve();
+		tx.put('invites', row.invite.address, { ...fresh, keyPackageRef: undefined });
 	});
 }

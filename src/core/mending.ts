@@ -1,90 +1,126 @@
 // What an engine looks after when it starts and now and then: channels whose state is lost, contacts that do not know
 // the own profile yet, links that ran out, and records that are only needed for a while.
 import type { ConversationId } from '../protocol/ids.ts';
-import { rankChannel } from './channels.ts';
+import { breakChannel, MOST_PARKED } from './channels.ts';
+import { isStale } from './contact-kit.ts';
 import type { EngineContext } from './context.ts';
 import type { Transaction } from './ports.ts';
-import { ONLY, outboxKey } from './records.ts';
+import { ONLY, outboxKey, parkedKey } from './records.ts';
+import { missingIn } from './repairs.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** Twice as long as a relay keeps mail by default: a twin cannot come later. */
 const SEEN_KEPT = 60 * DAY;
-const MOST_SEEN = 50_000;
-const MOST_CONVERSATIONS = 10_000;
-const DELETE_BATCH = 1_000;
+const PAGE = 1_000;
+const EVERYTHING = { prefix: '', limit: 10_000 };
+/** A message may overtake the commit before it by as much as this, where they come by different ways. */
+const COMMIT_COMES_WITHIN = 60_000;
 
-/** Finds conversations whose channel is broken or incomplete, and lets the outbox found a new one. */
-export async function mendChannels(context: EngineContext): Promise<void> {
-	const { store } = context;
-	const all = await store.list('conversations', { prefix: '', limit: MOST_CONVERSATIONS });
-	for (const { value } of all) {
+/**
+ * Finds conversations whose channel is broken or incomplete, and lets the outbox found a new one. Returns those in which
+ * something is missing.
+ */
+export async function mendChannels(context: EngineContext): Promise<ConversationId[]> {
+	const { store, persist } = context;
+	const incomplete: ConversationId[] = [];
+	for (const { value } of await store.list('conversations', EVERYTHING)) {
 		const [channel] = value.channels;
 		if (channel === undefined) continue;
 		const row = await store.get('channels', channel);
-		const whole = row && row.status !== 'broken' && (await store.get('trees', channel));
-		if (!whole) await context.persist((tx) => planNewChannel(context, tx, value.id));
+		if (!row) await persist((tx) => forgetChannels(tx, value.id));
+		else if (row.status === 'broken') await persist((tx) => queueProfile(tx, value.id));
+		else if (!(await store.get('trees', channel))) {
+			await persist((tx) => breakChannel({ ...context, tx }, channel));
+		}
+		if (row && missingIn(value, row).length > 0) incomplete.push(value.id);
 	}
+	return incomplete;
 }
 
-/** Marks what is in use as broken; the profile in the outbox makes the next pump found a new channel. */
-export async function planNewChannel(
-	context: EngineContext,
-	tx: Transaction,
-	id: ConversationId,
-): Promise<void> {
+/** Without the row of a channel only its generation is known: an older one must not be sent on. */
+async function forgetChannels(tx: Transaction, id: ConversationId): Promise<void> {
 	const conversation = await tx.get('conversations', id);
 	if (!conversation) return;
-	const [first] = conversation.channels;
-	const row = first === undefined ? undefined : await tx.get('channels', first);
-	context.log.warn('a channel is broken and will be founded anew');
-	if (row) {
-		const broken = { ...row, status: 'broken' as const, staged: undefined };
-		tx.put('channels', row.channel, broken);
-		tx.delete('outbox', outboxKey.rotate(id, row.channel));
-		await rankChannel(tx, conversation, broken);
-	} else {
-		// Without its row only its generation is known: an older channel must not be sent on.
-		tx.put('conversations', id, { ...conversation, channels: [] });
-	}
-	tx.put('outbox', outboxKey.profile(id), { kind: 'profile' });
+	tx.put('conversations', id, { ...conversation, channels: [] });
+	await queueProfile(tx, id);
 }
 
-/** Queues the own profile for contacts that were told an older one, and for the cards of open links. */
-export async function tellProfile(context: EngineContext): Promise<void> {
-	const { store } = context;
+function queueProfile(tx: Transaction, id: ConversationId): Promise<void> {
+	tx.put('outbox', outboxKey.profile(id), { kind: 'profile' });
+	return Promise.resolve();
+}
+
+/**
+ * Everything that waited at the relay has come, and yet messages of a later epoch are parked: the commits in between
+ * expired there.
+ */
+export async function breakStuckChannels(context: EngineContext): Promise<void> {
+	const { store, persist } = context;
+	const longAgo = context.relayTime() - COMMIT_COMES_WITHIN;
+	const parked = await store.list('parked', { prefix: '', limit: MOST_PARKED });
+	const late = parked.filter(({ value }) => value.at < longAgo);
+	for (const channel of new Set(late.map(({ key }) => parkedKey.channel(key)))) {
+		await persist((tx) => breakChannel({ ...context, tx }, channel));
+	}
+}
+
+/** Queues the own profile for contacts that were told an older one. */
+export async function tellProfile({ store, persist }: EngineContext): Promise<void> {
 	const me = await store.get('me', ONLY);
 	if (!me) return;
-	const people = await store.list('people', { prefix: '', limit: MOST_CONVERSATIONS });
-	const behind = people.filter(({ value }) => {
-		return value.toldProfile > 0 && value.toldProfile < me.profileVersion;
-	});
-	if (behind.length === 0) return;
-	await context.persist((tx) => {
-		for (const { value } of behind) {
-			tx.put('outbox', outboxKey.profile(value.conversation), { kind: 'profile' });
-		}
-		return Promise.resolve();
-	});
+	for (const { value } of await store.list('people', EVERYTHING)) {
+		// The first time it goes with the channel.
+		if (value.toldProfile === 0 || value.toldProfile >= me.profileVersion) continue;
+		await persist((tx) => queueProfile(tx, value.conversation));
+	}
 }
 
-/** Links whose time is over say so, and envelopes that cannot come twice any more are forgotten. */
-export async function forgetOld(context: EngineContext): Promise<void> {
-	const { store } = context;
-	const now = context.relayTime();
-	for (const { key, value } of await store.list('invites', { prefix: '', limit: 1_000 })) {
-		const { state, expires } = value.invite;
-		if (state !== 'open' || expires === undefined || expires > now) continue;
-		await context.persist((tx) => {
-			tx.put('invites', key, { ...value, invite: { ...value.invite, state: 'expired' } });
-			return Promise.resolve();
+/** Gives contacts a new key package of ours long before the one they have runs out. */
+async function renewKits({ store, persist, clock }: EngineContext): Promise<void> {
+	for (const { key, value } of await store.list('contactAddresses', EVERYTHING)) {
+		const keys = await store.get('keyPackages', value.keyPackageRef);
+		const person = await store.get('people', key);
+		if (!person || (keys && !isStale(keys, clock.now()))) continue;
+		await persist((tx) => queueProfile(tx, person.conversation));
+	}
+}
+
+/** Links whose time is over say so; those that stay open get new keys long before theirs run out. */
+async function lookAfterInvites(context: EngineContext): Promise<void> {
+	const { store, persist, clock } = context;
+	for (const { key } of await store.list('invites', EVERYTHING)) {
+		await persist(async (tx) => {
+			const row = await tx.get('invites', key);
+			if (row?.invite.state !== 'open') return;
+			const { expires } = row.invite;
+			if (expires !== undefined && expires <= context.relayTime()) {
+				tx.put('invites', key, { ...row, invite: { ...row.invite, state: 'expired' } });
+				return;
+			}
+			const keys = row.keyPackageRef && (await tx.get('keyPackages', row.keyPackageRef));
+			if (keys && !isStale(keys, clock.now())) return;
+			tx.put('invites', key, { ...row, keyPackageRef: undefined, todo: 'put' });
 		});
 	}
-	const seen = await store.list('seen', { prefix: '', limit: MOST_SEEN });
-	const old = seen.filter(({ value }) => value < now - SEEN_KEPT).map(({ key }) => key);
-	for (let at = 0; at < old.length; at += DELETE_BATCH) {
-		await context.persist((tx) => {
-			for (const key of old.slice(at, at + DELETE_BATCH)) tx.delete('seen', key);
+}
+
+async function forgetSeen({ store, persist, relayTime }: EngineContext): Promise<void> {
+	const before = relayTime() - SEEN_KEPT;
+	for (let after = ''; ;) {
+		const page = await store.list('seen', { prefix: '', after, limit: PAGE });
+		const old = page.filter(({ value }) => value < before);
+		await persist((tx) => {
+			for (const { key } of old) tx.delete('seen', key);
 			return Promise.resolve();
 		});
+		after = page.at(-1)?.key ?? after;
+		if (page.length < PAGE) return;
 	}
+}
+
+/** What is due once a day. */
+export async function upkeep(context: EngineContext): Promise<void> {
+	await lookAfterInvites(context);
+	await renewKits(context);
+	await forgetSeen(context);
 }

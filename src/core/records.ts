@@ -60,6 +60,8 @@ export interface ConversationRow {
 	readonly highest: string;
 	/** Came with a position that was already read; the next reading covers them. */
 	readonly late: readonly MessageId[];
+	/** Envelopes that could not be opened and have a placeholder in the log. */
+	readonly unreadable: readonly EnvelopeId[];
 }
 
 export interface Entrance {
@@ -108,15 +110,8 @@ export interface SealedEnvelope {
 	readonly body: Uint8Array;
 }
 
-export type OutboxRow =
-	| {
-			readonly kind: 'text';
-			readonly sealed: SealedEnvelope | undefined;
-			/** The unreadable envelope that this sending replaces. */
-			readonly replaces: EnvelopeId | undefined;
-	  }
-	/** Own keys in this channel should be renewed by a commit. */
-	| { readonly kind: 'rotate'; readonly channel: ChannelId }
+/** What is said besides text: nothing to show, only to send. */
+export type SmallRow =
 	| {
 			readonly kind: 'receipt';
 			readonly delivered: readonly MessageId[];
@@ -133,9 +128,24 @@ export type OutboxRow =
 			readonly kind: 'settled';
 			readonly envelopes: readonly EnvelopeId[];
 			readonly counts: readonly number[];
+	  };
+
+export type OutboxRow =
+	| {
+			readonly kind: 'text';
+			readonly sealed: SealedEnvelope | undefined;
+			/** The unreadable envelope that this sending replaces. */
+			readonly replaces: EnvelopeId | undefined;
 	  }
-	/** Anything but text once sealed: nothing to show, only to send. */
-	| { readonly kind: 'sealed'; readonly sealed: SealedEnvelope };
+	/** Own keys in this channel should be renewed by a commit. */
+	| { readonly kind: 'rotate'; readonly channel: ChannelId }
+	| SmallRow
+	/** A small row on its way; what it says stays, for it may have to be sealed anew, as text may. */
+	| {
+			readonly kind: 'small';
+			readonly sealed: SealedEnvelope | undefined;
+			readonly says: SmallRow;
+	  };
 
 export interface ChannelRow {
 	readonly channel: ChannelId;
@@ -243,18 +253,23 @@ export const inConversation = (conversation: ConversationId): string => `${conve
 export const outboxKey = {
 	text: (conversation: ConversationId, position: Position) => `${conversation}/${position}`,
 	profile: (conversation: ConversationId) => `${conversation}/!1profile`,
-	receipt: (conversation: ConversationId) => `${conversation}/!2receipt`,
+	receipt: (conversation: ConversationId, part: string) => `${conversation}/!2receipt/${part}`,
 	repair: (conversation: ConversationId, device: DeviceId) => `${conversation}/!3repair/${device}`,
 	settled: (conversation: ConversationId) => `${conversation}/!4settled`,
+	rotations: (conversation: ConversationId) => `${conversation}/!5rotate/`,
 	rotate: (conversation: ConversationId, channel: ChannelId) =>
 		`${conversation}/!5rotate/${channel}`,
-	sealed: (conversation: ConversationId, envelope: EnvelopeId) =>
-		`${conversation}/!0sealed/${envelope}`,
+	/** `envelope`: the first one that it was sealed into. */
+	small: (conversation: ConversationId, envelope: EnvelopeId) =>
+		`${conversation}/!0small/${envelope}`,
 	conversation: (key: string) => key.slice(0, key.indexOf('/')) as ConversationId,
 };
 
-export const parkedKey = (channel: ChannelId, epoch: Epoch, envelope: EnvelopeId): string =>
-	`${channel}/${epoch.toString(16).padStart(8, '0')}/${envelope}`;
+export const parkedKey = {
+	of: (channel: ChannelId, epoch: Epoch, envelope: EnvelopeId) =>
+		`${channel}/${epoch.toString(16).padStart(8, '0')}/${envelope}`,
+	channel: (key: string) => key.slice(0, key.indexOf('/')) as ChannelId,
+};
 
 export const carriedKey = {
 	envelope: (envelope: EnvelopeId) => envelope as string,

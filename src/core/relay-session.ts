@@ -127,7 +127,7 @@ class Session implements RelaySession {
 		return new Promise((resolve) => {
 			const request = attempt.nextRequest++;
 			attempt.waiting.set(request, resolve);
-			const sent = attempt.connection.send({ ...question, request } as UpFrame);
+			const sent = attempt.connection.send({ ...question, request });
 			if (!sent) attempt.connection.close();
 		});
 	}

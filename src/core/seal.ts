@@ -1,10 +1,11 @@
 // Sealing what waits in the outbox: in one transaction the new ratchet, the bytes, and how to find them again.
 import { contents, type Content } from '../protocol/content.ts';
-import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
-import { loadChannel, saveChannel } from './channels.ts';
-import { newEnvelopeId, type EngineContext } from './context.ts';
+import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
+import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
+import { loadChannel, saveChannel, type LoadedChannel } from './channels.ts';
+import { newEnvelopeId, type EngineContext, type Work } from './context.ts';
 import { profileContent } from './contact-kit.ts';
-import type { GroupState, Transaction } from './ports.ts';
+import type { GroupState } from './ports.ts';
 import {
 	carriedKey,
 	inConversation,
@@ -12,11 +13,14 @@ import {
 	type ChannelRow,
 	type OutboxRow,
 	type SealedEnvelope,
+	type SmallRow,
 } from './records.ts';
-import { forgetCarrier, splitReceipt } from './threads.ts';
+import { forgetCarrier } from './threads.ts';
 
 /** Envelopes sealed in one transaction. */
 const BATCH = 64;
+/** Rows of one conversation that are on their way at once; the rest waits for them to settle. */
+const WINDOW = 256;
 
 export interface ReadyEnvelope {
 	/** Outbox key under which the sealed bytes are stored. */
@@ -26,91 +30,110 @@ export interface ReadyEnvelope {
 
 export interface Ready {
 	readonly envelopes: readonly ReadyEnvelope[];
+	/** The devices that they are for. */
+	readonly others: readonly DeviceId[];
 	readonly more: boolean;
 }
 
+const NOTHING: Ready = { envelopes: [], others: [], more: false };
+
 /** Seals up to a batch of the conversation's rows, oldest first; rows already sealed are returned as they are. */
-export function sealQueued(
-	context: EngineContext,
-	conversation: ConversationId,
-	channel: ChannelId,
-): Promise<Ready> {
+export function sealQueued(context: EngineContext, conversation: ConversationId): Promise<Ready> {
 	return context.persist(async (tx) => {
-		const loaded = await loadChannel(tx, context.groups, channel);
-		if (loaded?.row.status !== 'open') return { envelopes: [], more: false };
-		const sealing = new Sealing(context, tx, loaded.row, loaded.state);
-		const prefix = inConversation(conversation);
-		const rows = await tx.list('outbox', { prefix, limit: 100_000 });
-		let sealedNow = 0;
+		// Chosen in here: a channel that takes over meanwhile must not leave anything behind in the old one.
+		const channel = (await tx.get('conversations', conversation))?.channels[0];
+		const loaded = channel && (await loadChannel(tx, context.groups, channel));
+		if (loaded?.row.status !== 'open') return NOTHING;
+		const sealing = new Sealing({ ...context, tx }, loaded);
+		const rows = await tx.list('outbox', { prefix: inConversation(conversation), limit: WINDOW });
 		for (const { key } of rows) {
-			if (sealedNow === BATCH) break;
+			if (sealing.count >= BATCH) break;
 			// Read through the transaction: the list alone would not notice that a row changed.
 			const row = await tx.get('outbox', key);
-			if (row && (await sealing.take(key, row))) sealedNow++;
+			if (row) await sealing.take(key, row);
 		}
-		sealing.save();
-		return { envelopes: sealing.ready, more: sealedNow === BATCH };
+		await sealing.finish();
+		return {
+			envelopes: sealing.ready,
+			others: loaded.row.others,
+			more: sealing.count >= BATCH,
+		};
 	});
 }
 
 class Sealing {
 	readonly ready: ReadyEnvelope[] = [];
-	readonly #context: EngineContext;
-	readonly #tx: Transaction;
+	/** How many had to be sealed. */
+	count = 0;
+	readonly #work: Work;
 	#row: ChannelRow;
 	#state: GroupState;
-	#changed = false;
+	/** Receipts that wait as many small rows leave in few envelopes. */
+	readonly #delivered = new Set<MessageId>();
+	readonly #read = new Set<MessageId>();
 
-	constructor(context: EngineContext, tx: Transaction, row: ChannelRow, state: GroupState) {
-		this.#context = context;
-		this.#tx = tx;
+	constructor(work: Work, { row, state }: LoadedChannel) {
+		this.#work = work;
 		this.#row = row;
 		this.#state = state;
 	}
 
-	/** True if something had to be sealed. */
-	async take(key: string, row: OutboxRow): Promise<boolean> {
+	async take(key: string, row: OutboxRow): Promise<void> {
+		const { tx } = this.#work;
 		switch (row.kind) {
 			case 'rotate':
-				return false;
-			case 'sealed':
-				this.ready.push({ key, sealed: row.sealed });
-				return false;
+				return;
 			case 'text':
+			case 'small':
 				// Sealed for a channel that another has replaced: those bytes lead nowhere any more.
 				if (row.sealed?.channel === this.#row.channel) {
 					this.ready.push({ key, sealed: row.sealed });
-					return false;
-				}
-				return this.#text(key, row.replaces);
+				} else if (row.kind === 'text') await this.#text(key, row.replaces);
+				else await this.#small(key, row.says);
+				return;
+			case 'receipt':
+				tx.delete('outbox', key);
+				for (const id of row.delivered) this.#delivered.add(id);
+				for (const id of row.read) this.#read.add(id);
+				return;
 			default:
-				return this.#small(key, row);
+				tx.delete('outbox', key);
+				await this.#small(undefined, row);
 		}
 	}
 
-	save(): void {
-		if (this.#changed) saveChannel(this.#tx, this.#row, this.#context.groups.freeze(this.#state));
+	/** Seals the receipts that were collected, and stores how far the ratchet went. */
+	async finish(): Promise<void> {
+		const delivered = [...this.#delivered];
+		const read = [...this.#read];
+		for (let at = 0; at < Math.max(delivered.length, read.length); at += MAX_RECEIPT_IDS) {
+			const part = (ids: readonly MessageId[]) => ids.slice(at, at + MAX_RECEIPT_IDS);
+			const says = { kind: 'receipt', delivered: part(delivered), read: part(read) } as const;
+			await this.#small(undefined, says);
+		}
+		const { tx, groups } = this.#work;
+		if (this.count > 0) saveChannel(tx, this.#row, groups.freeze(this.#state));
 	}
 
 	async #seal(content: Content): Promise<SealedEnvelope> {
 		const plaintext = contents.encode(content);
-		const sealed = await this.#context.groups.seal(this.#state, plaintext, new Uint8Array());
+		const sealed = await this.#work.groups.seal(this.#state, plaintext, new Uint8Array());
 		this.#state = sealed.state;
-		this.#changed = true;
+		this.count++;
 		return {
 			channel: this.#row.channel,
 			epoch: this.#state.epoch,
-			envelope: newEnvelopeId(this.#context),
+			envelope: newEnvelopeId(this.#work),
 			body: sealed.bytes,
 		};
 	}
 
-	async #text(key: string, replaces: EnvelopeId | undefined): Promise<boolean> {
-		const tx = this.#tx;
+	async #text(key: string, replaces: EnvelopeId | undefined): Promise<void> {
+		const { tx } = this.#work;
 		const message = await tx.get('messages', key);
 		if (message?.body.kind !== 'text') {
 			tx.delete('outbox', key); // discarded before it was sealed
-			return false;
+			return;
 		}
 		// A count belongs to its channel: in another one the message is counted anew.
 		const kept = message.carrier?.channel === this.#row.channel ? message.carrier.count : undefined;
@@ -133,47 +156,36 @@ class Sealing {
 		tx.put('messages', key, { ...message, carrier });
 		tx.put('outbox', key, { kind: 'text', sealed, replaces });
 		this.ready.push({ key, sealed });
-		return true;
 	}
 
-	async #small(key: string, row: Exclude<OutboxRow, { kind: 'text' | 'rotate' | 'sealed' }>) {
-		const content = await this.#contentOf(key, row);
-		if (!content) return false;
+	/** `key`: where it stands already, if it was sealed before. */
+	async #small(key: string | undefined, says: SmallRow): Promise<void> {
+		const { tx } = this.#work;
+		const content = await this.#contentOf(says);
+		if (!content) {
+			if (key !== undefined) tx.delete('outbox', key);
+			return;
+		}
 		const sealed = await this.#seal(content);
-		const sealedKey = outboxKey.sealed(this.#row.conversation, sealed.envelope);
-		this.#tx.put('outbox', sealedKey, { kind: 'sealed', sealed });
-		this.ready.push({ key: sealedKey, sealed });
-		return true;
+		const smallKey = key ?? outboxKey.small(this.#row.conversation, sealed.envelope);
+		tx.put('outbox', smallKey, { kind: 'small', sealed, says });
+		this.ready.push({ key: smallKey, sealed });
 	}
 
-	/** Takes the row out of the outbox (or leaves what does not fit one frame) and returns what it says. */
-	async #contentOf(
-		key: string,
-		row: Exclude<OutboxRow, { kind: 'text' | 'rotate' | 'sealed' }>,
-	): Promise<Content | undefined> {
-		const tx = this.#tx;
-		tx.delete('outbox', key);
-		switch (row.kind) {
-			case 'receipt': {
-				const { now, later } = splitReceipt(row);
-				if (later.delivered.length + later.read.length > 0) {
-					tx.put('outbox', key, { kind: 'receipt', ...later });
-				}
-				return { type: 'receipt', ...now };
-			}
+	async #contentOf(says: SmallRow): Promise<Content | undefined> {
+		switch (says.kind) {
+			case 'receipt':
+				return { type: 'receipt', delivered: [...says.delivered], read: [...says.read] };
 			case 'profile':
-				return profileContent(this.#context, tx, this.#row.conversation);
-			case 'repair':
-				return {
-					type: 'repair',
-					device: row.device,
-					envelopes: [...row.envelopes],
-					counts: [...row.counts],
-				};
+				return profileContent(this.#work, this.#row.conversation);
+			case 'repair': {
+				const { device, envelopes, counts } = says;
+				return { type: 'repair', device, envelopes: [...envelopes], counts: [...counts] };
+			}
 			case 'settled':
-				return { type: 'settled', envelopes: [...row.envelopes], counts: [...row.counts] };
+				return { type: 'settled', envelopes: [...says.envelopes], counts: [...says.counts] };
 			default:
-				return row satisfies never;
+				return says satisfies never;
 		}
 	}
 }

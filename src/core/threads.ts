@@ -1,10 +1,8 @@
 // A conversation and its messages as rows: adding a message, raising its delivery, counting what is unread. All of it
 // inside the caller's transaction, so that the list, the log and the outbox never disagree.
-import { highestOf } from './positions.ts';
-import { BEGINNING } from './positions.ts';
+import { BEGINNING, highestOf } from './positions.ts';
 import type { AccountId, Delivery, MessageSummary } from './model.ts';
 import type { ConversationId, MessageId } from '../protocol/ids.ts';
-import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import type { Transaction } from './ports.ts';
 import {
 	carriedKey,
@@ -41,6 +39,7 @@ export function newConversation(
 		created,
 		highest: '',
 		late: [],
+		unreadable: [],
 	};
 }
 
@@ -170,31 +169,24 @@ export function forgetCarrier(
 	tx.delete('carried', carriedKey.count(conversation, channel, count));
 }
 
-/** Adds ids to the receipt that will go to the other side; a message that is read was also delivered. */
+/**
+ * Queues a receipt for the other side; a message that is read was also delivered. Each call has a row of its own, so that
+ * nobody rewrites a long list with each message of a large backlog; sealing joins them.
+ */
 export async function queueReceipt(
 	tx: Transaction,
 	conversation: ConversationId,
 	added: { readonly delivered?: readonly MessageId[]; readonly read?: readonly MessageId[] },
 ): Promise<void> {
-	const key = outboxKey.receipt(conversation);
+	const { delivered = [], read = [] } = added;
+	const first = delivered[0] ?? read[0];
+	if (first === undefined) return;
+	const key = outboxKey.receipt(conversation, first);
 	const row = await tx.get('outbox', key);
 	const before = row?.kind === 'receipt' ? row : { delivered: [], read: [] };
 	tx.put('outbox', key, {
 		kind: 'receipt',
-		delivered: [...new Set([...before.delivered, ...(added.delivered ?? [])])],
-		read: [...new Set([...before.read, ...(added.read ?? [])])],
+		delivered: [...new Set([...before.delivered, ...delivered])],
+		read: [...new Set([...before.read, ...read])],
 	});
-}
-
-/** The part of a receipt that fits one content frame, and what remains. */
-export function splitReceipt(row: {
-	readonly delivered: readonly MessageId[];
-	readonly read: readonly MessageId[];
-}) {
-	const part = (ids: readonly MessageId[]) => ids.slice(0, MAX_RECEIPT_IDS);
-	const rest = (ids: readonly MessageId[]) => ids.slice(MAX_RECEIPT_IDS);
-	return {
-		now: { delivered: part(row.delivered), read: part(row.read) },
-		later: { delivered: rest(row.delivered), read: rest(row.read) },
-	};
 }

@@ -1,0 +1,200 @@
+// Commits on their way to the relay, which orders them: founding channels and renewing keys. What is staged is stored;
+// here it is submitted, and the answer adopted or the intention planned anew (encryption.md 7, 8).
+import { REFUSALS, type RefusalCode } from '../protocol/errors.ts';
+import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
+import { adoptStaged, rankChannel } from './channels.ts';
+import type { EngineContext, Work } from './context.ts';
+import { commitSettled, stageFounding, stageRotation } from './groups.ts';
+import type { ConversationState } from './model.ts';
+import type { Question, RelaySession } from './relay-session.ts';
+import {
+	inConversation,
+	outboxKey,
+	type ChannelRow,
+	type ConversationRow,
+	type Entrance,
+} from './records.ts';
+import { writeDelivery } from './threads.ts';
+
+/** Rows that fail at once with their conversation; those beyond fail with the next attempt. */
+const MOST_ROWS = 20_000;
+const MOST_ROTATIONS = 16;
+
+export interface CommitEvents {
+	/** The conversation may go on. */
+	readonly settled: (conversation: ConversationId) => void;
+	/** Ask again after `wait` ms; null where the relay names no time. */
+	readonly later: (conversation: ConversationId, wait: number | null) => void;
+}
+
+export interface Commits {
+	/** The channel to send on. Undefined while there is none: one is founded, and `settled` follows. */
+	usableChannel(conversation: ConversationRow): Promise<ChannelRow | undefined>;
+	/** Submits what should be renewed in this conversation. */
+	rotate(conversation: ConversationId): Promise<void>;
+}
+
+export function createCommits(
+	context: EngineContext,
+	session: () => RelaySession,
+	events: CommitEvents,
+): Commits {
+	return new CommitDesk(context, session, events);
+}
+
+class CommitDesk implements Commits {
+	readonly #context: EngineContext;
+	readonly #session: () => RelaySession;
+	readonly #events: CommitEvents;
+	readonly #asked = new Set<ChannelId>();
+	/** Staged commits that met an epoch conflict once. */
+	readonly #doubted = new Map<ChannelId, EnvelopeId>();
+
+	constructor(context: EngineContext, session: () => RelaySession, events: CommitEvents) {
+		this.#context = context;
+		this.#session = session;
+		this.#events = events;
+	}
+
+	async usableChannel(conversation: ConversationRow): Promise<ChannelRow | undefined> {
+		const { store } = this.#context;
+		const [first] = conversation.channels;
+		const row = first === undefined ? undefined : await store.get('channels', first);
+		if (row?.status === 'open') return row;
+		if (!this.#session().caughtUp) return undefined;
+		const founding = row?.status === 'founding' ? row : await this.#found(conversation.id);
+		if (founding) this.#ask(founding);
+		return undefined;
+	}
+
+	async rotate(conversation: ConversationId): Promise<void> {
+		const { store } = this.#context;
+		const prefix = outboxKey.rotations(conversation);
+		for (const { key, value } of await store.list('outbox', { prefix, limit: MOST_ROTATIONS })) {
+			if (value.kind !== 'rotate') continue;
+			const row = await this.#context.persist(async (tx) => {
+				const staged = await stageRotation({ ...this.#context, tx }, value.channel);
+				if (!staged) tx.delete('outbox', key);
+				return staged;
+			});
+			if (row) this.#ask(row);
+		}
+	}
+
+	#found(id: ConversationId): Promise<ChannelRow | undefined> {
+		return this.#context.persist(async (tx) => {
+			const work = { ...this.#context, tx };
+			const conversation = await tx.get('conversations', id);
+			if (!conversation) return undefined;
+			for (const entrance of await entrancesOf(work, conversation)) {
+				const row = await stageFounding(work, conversation, entrance);
+				if (row) return row;
+			}
+			await refuse(work, conversation, { kind: 'refused', reason: 'unknown' });
+			return undefined;
+		});
+	}
+
+	#ask(row: ChannelRow): void {
+		const { staged } = row;
+		if (!staged || this.#asked.has(row.channel)) return;
+		this.#asked.add(row.channel);
+		const question: Question = {
+			type: 'commit',
+			envelope: staged.envelope,
+			channel: row.channel,
+			epoch: staged.expected,
+			body: staged.commit,
+			add: [...staged.add],
+			remove: [],
+			welcome: staged.welcome ?? null,
+		};
+		void this.#session()
+			.ask(question)
+			.then((answer) => {
+				this.#asked.delete(row.channel);
+				if (answer.type === 'unknown') return; // asked again with the next connection
+				this.#context.lanes.run(row.channel, () =>
+					answer.type === 'accepted'
+						? this.#accepted(row)
+						: this.#refused(row, answer.code, answer.retryAfter),
+				);
+			});
+	}
+
+	async #accepted(row: ChannelRow): Promise<void> {
+		await this.#context.persist(async (tx) => {
+			const fresh = await tx.get('channels', row.channel);
+			if (!fresh?.staged || fresh.staged.envelope !== row.staged?.envelope) return; // its echo was faster
+			await commitSettled(tx, adoptStaged(tx, fresh, fresh.staged));
+		});
+		this.#events.settled(row.conversation);
+	}
+
+	async #refused(row: ChannelRow, code: RefusalCode, wait: number | null): Promise<void> {
+		if (REFUSALS[code].retry === 'later') {
+			this.#events.later(row.conversation, wait);
+			return;
+		}
+		// A lost race, or an earlier sending of this very commit that won: whichever commit it was, it is in the mail, and
+		// only the mail can tell. It stays staged until then, unless the relay says the same again later.
+		if (code === 'epoch-conflict' && this.#doubted.get(row.channel) !== row.staged?.envelope) {
+			if (row.staged) this.#doubted.set(row.channel, row.staged.envelope);
+			this.#events.later(row.conversation, null);
+			return;
+		}
+		this.#doubted.delete(row.channel);
+		await this.#context.persist(async (tx) => {
+			const fresh = await tx.get('channels', row.channel);
+			if (!fresh?.staged || fresh.staged.envelope !== row.staged?.envelope) return;
+			await giveUpChannel({ ...this.#context, tx }, fresh, code);
+		});
+		this.#events.settled(row.conversation);
+	}
+}
+
+/** Ways to found a channel with the person of this conversation, the best first. */
+async function entrancesOf({ tx }: Work, conversation: ConversationRow): Promise<Entrance[]> {
+	const person = conversation.account && (await tx.get('people', conversation.account));
+	return [person?.entry, conversation.entry].filter((entrance) => entrance !== undefined);
+}
+
+/** This channel will not work. The next pump founds another, unless nobody can be reached that way any more. */
+export async function giveUpChannel(work: Work, row: ChannelRow, code: RefusalCode): Promise<void> {
+	const { tx } = work;
+	const conversation = await tx.get('conversations', row.conversation);
+	if (!conversation) return;
+	const broken: ChannelRow = { ...row, status: 'broken', staged: undefined };
+	tx.put('channels', row.channel, broken);
+	tx.delete('outbox', outboxKey.rotate(row.conversation, row.channel));
+	const ranked = await rankChannel(tx, conversation, broken);
+	const reason = ADDRESS_CODES.find((each) => code === `address-${each}`);
+	if (row.status !== 'founding' || !reason) return;
+	const closed = row.staged?.add.map(({ address }) => address) ?? [];
+	const person = conversation.account && (await tx.get('people', conversation.account));
+	if (person?.entry && closed.includes(person.entry.address)) {
+		// They withdrew what they gave us; a newer link of theirs may still be open.
+		tx.put('people', person.account, { ...person, entry: undefined });
+	}
+	const left = await entrancesOf(work, ranked);
+	if (left.some(({ address }) => !closed.includes(address))) return;
+	await refuse(work, ranked, { kind: 'refused', reason });
+}
+
+const ADDRESS_CODES = ['used', 'expired', 'revoked', 'unknown'] as const;
+
+/** Nobody can be reached this way: everything that waits here is shown as failed. */
+async function refuse(
+	{ tx }: Work,
+	conversation: ConversationRow,
+	state: Extract<ConversationState, { kind: 'refused' }>,
+): Promise<void> {
+	const reason = `address-${state.reason === 'open' ? 'unknown' : state.reason}` as const;
+	tx.put('conversations', conversation.id, { ...conversation, state });
+	const prefix = inConversation(conversation.id);
+	for (const { key } of await tx.list('outbox', { prefix, limit: MOST_ROWS })) {
+		tx.delete('outbox', key);
+		const message = await tx.get('messages', key);
+		if (message) await writeDelivery(tx, message, { kind: 'failed', reason });
+	}
+}

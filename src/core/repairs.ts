@@ -1,0 +1,234 @@
+// What came unreadable or not at all, and how it is mended: placeholders in the log, holes in a sender's counts, the
+// request to send again, and answering such a request (SPEC CO-6, CO-7). Runs inside the transaction of what came.
+import type { Content } from '../protocol/content.ts';
+import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
+import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
+import type { Work } from './context.ts';
+import type { Incoming } from './incoming.ts';
+import type { MessageBody } from './model.ts';
+import { nextOrder, positionOf } from './positions.ts';
+import type { GroupMember, Transaction } from './ports.ts';
+import {
+	carriedKey,
+	outboxKey,
+	type ChannelRow,
+	type ConversationRow,
+	type CountRow,
+} from './records.ts';
+import { addMessage, removeMessage } from './threads.ts';
+
+/** Holes remembered per device; a sender that leaves more is not worth more rows. */
+const MOST_HOLES = 256;
+/** Placeholders in one conversation: a relay that injects garbage must not fill the log. */
+const MOST_UNREADABLE = 50;
+
+/** What is missing from one device. */
+export interface Missing {
+	readonly device: DeviceId;
+	readonly envelopes: readonly EnvelopeId[];
+	readonly counts: readonly number[];
+}
+
+/** Notes which of a device's messages came; what is missing is asked for after a while. */
+export function countText(
+	tx: Transaction,
+	row: ChannelRow,
+	{ device, count }: { readonly device: DeviceId; readonly count: number },
+): ChannelRow {
+	const before: CountRow = row.counts[device] ?? { to: 0, holes: [] };
+	let { to, holes } = before;
+	if (count > to) {
+		const missing = [];
+		for (let each = Math.max(to + 1, count - MOST_HOLES); each < count; each++) missing.push(each);
+		holes = [...holes, ...missing].slice(-MOST_HOLES);
+		to = count;
+	} else {
+		holes = holes.filter((hole) => hole !== count);
+	}
+	return putCounts(tx, row, { device, to, holes });
+}
+
+function putCounts(
+	tx: Transaction,
+	row: ChannelRow,
+	{ device, ...counts }: CountRow & { readonly device: DeviceId },
+): ChannelRow {
+	const next = { ...row, counts: { ...row.counts, [device]: counts } };
+	tx.put('channels', row.channel, next);
+	return next;
+}
+
+/** A line in the log for something that is not text, under the id of the envelope it came in. */
+export async function placeLine(
+	{ tx, clock, identity }: Work,
+	conversation: ConversationId,
+	{
+		incoming,
+		by,
+		body,
+	}: {
+		readonly incoming: Incoming;
+		readonly by: Pick<GroupMember, 'account' | 'device'>;
+		readonly body: MessageBody;
+	},
+): Promise<void> {
+	const id = lineId(incoming.envelope);
+	await addMessage(tx, {
+		id,
+		conversation,
+		position: positionOf(nextOrder('', incoming.at), id),
+		author: by.account,
+		device: by.device,
+		mine: by.account === identity.account,
+		body,
+		sent: incoming.at,
+		received: clock.now(),
+		delivery: { kind: 'received' },
+		carrier: undefined,
+	});
+}
+
+function lineId(envelope: EnvelopeId): MessageId {
+	return envelope as string as MessageId;
+}
+
+/** A visible gap, and the request to fill it: "cannot open" is never silent (encryption.md 12). */
+export async function placeUnreadable(
+	work: Work,
+	row: ChannelRow,
+	incoming: Incoming,
+): Promise<void> {
+	const { tx } = work;
+	const conversation = await tx.get('conversations', row.conversation);
+	const [device] = row.others;
+	if (!conversation?.account || !device) return;
+	const by = { account: conversation.account, device };
+	const body = { kind: 'unreadable', state: 'asked' } as const;
+	const { envelope } = incoming;
+	// Beyond the bound the count of the next readable message tells what is missing.
+	if (conversation.unreadable.length >= MOST_UNREADABLE) return;
+	await placeLine(work, row.conversation, { incoming, by, body });
+	const fresh = await tx.get('conversations', row.conversation);
+	if (!fresh) return;
+	const unreadable = [...fresh.unreadable, envelope];
+	tx.put('conversations', fresh.id, { ...fresh, unreadable });
+	await askAgain(tx, row.conversation, { device, envelopes: [envelope], counts: [] });
+}
+
+/** Takes the placeholders of these envelopes away. An envelope without one is nobody's to remove. */
+export async function removeUnreadable(
+	tx: Transaction,
+	id: ConversationId,
+	envelopes: readonly EnvelopeId[],
+): Promise<void> {
+	for (const envelope of envelopes) {
+		const conversation = await tx.get('conversations', id);
+		if (!conversation?.unreadable.includes(envelope)) continue;
+		await removeMessage(tx, lineId(envelope));
+		const fresh = await tx.get('conversations', id);
+		if (!fresh) continue;
+		const unreadable = fresh.unreadable.filter((each) => each !== envelope);
+		tx.put('conversations', id, { ...fresh, unreadable });
+	}
+}
+
+/** Queues a request, joined with one that waits. */
+export async function askAgain(
+	tx: Transaction,
+	conversation: ConversationId,
+	{ device, envelopes, counts }: Missing,
+): Promise<void> {
+	const key = outboxKey.repair(conversation, device);
+	const asked = await tx.get('outbox', key);
+	const before = asked?.kind === 'repair' ? asked : { envelopes: [], counts: [] };
+	tx.put('outbox', key, {
+		kind: 'repair',
+		device,
+		envelopes: upToLimit(before.envelopes, envelopes),
+		counts: upToLimit(before.counts, counts),
+	});
+}
+
+/** Everything that is missing in the channel in use; another's holes died with it. */
+export function missingIn(conversation: ConversationRow, row: ChannelRow): Missing[] {
+	const missing = new Map<DeviceId, Missing>();
+	for (const [id, { holes }] of Object.entries(row.counts)) {
+		const device = id as DeviceId;
+		if (holes.length > 0) missing.set(device, { device, envelopes: [], counts: holes });
+	}
+	const [device] = row.others;
+	if (device && conversation.unreadable.length > 0) {
+		const counts = missing.get(device)?.counts ?? [];
+		missing.set(device, { device, envelopes: conversation.unreadable, counts });
+	}
+	return [...missing.values()];
+}
+
+/** Queues own messages again that did not arrive readable; the rest is reported as settled. */
+export async function answerRepair(
+	tx: Transaction,
+	row: ChannelRow,
+	request: Extract<Content, { type: 'repair' }>,
+): Promise<void> {
+	const envelopes: EnvelopeId[] = [];
+	const counts: number[] = [];
+	for (const envelope of request.envelopes) {
+		const key = await tx.get('carried', carriedKey.envelope(envelope));
+		if (!(await queueAgain(tx, { row, key, replaces: envelope }))) envelopes.push(envelope);
+	}
+	for (const count of request.counts) {
+		const key = await tx.get('carried', carriedKey.count(row.conversation, row.channel, count));
+		if (!(await queueAgain(tx, { row, key, replaces: undefined }))) counts.push(count);
+	}
+	if (envelopes.length + counts.length === 0) return;
+	const key = outboxKey.settled(row.conversation);
+	const waiting = await tx.get('outbox', key);
+	const before = waiting?.kind === 'settled' ? waiting : { envelopes: [], counts: [] };
+	tx.put('outbox', key, {
+		kind: 'settled',
+		envelopes: upToLimit(before.envelopes, envelopes),
+		counts: upToLimit(before.counts, counts),
+	});
+}
+
+async function queueAgain(
+	tx: Transaction,
+	{
+		row,
+		key,
+		replaces,
+	}: {
+		readonly row: ChannelRow;
+		readonly key: string | undefined;
+		readonly replaces: EnvelopeId | undefined;
+	},
+): Promise<boolean> {
+	const message = key === undefined ? undefined : await tx.get('messages', key);
+	if (!message?.mine || message.delivery.kind === 'failed') return false;
+	// A contact asks for what was said to them, and for nothing else.
+	if (message.conversation !== row.conversation) return false;
+	const outbox = outboxKey.text(message.conversation, message.position);
+	tx.put('outbox', outbox, { kind: 'text', sealed: undefined, replaces });
+	return true;
+}
+
+/** The sender has nothing more to say about these. */
+export async function applySettled(
+	tx: Transaction,
+	row: ChannelRow,
+	{
+		device,
+		settled,
+	}: { readonly device: DeviceId; readonly settled: Extract<Content, { type: 'settled' }> },
+): Promise<ChannelRow> {
+	await removeUnreadable(tx, row.conversation, settled.envelopes);
+	const before = row.counts[device];
+	if (!before || settled.counts.length === 0) return row;
+	const holes = before.holes.filter((hole) => !settled.counts.includes(hole));
+	return putCounts(tx, row, { device, to: before.to, holes });
+}
+
+/** What one content frame may name; the rest is asked for, or answered, the next time. */
+function upToLimit<Item>(before: readonly Item[], added: readonly Item[]): Item[] {
+	return [...new Set([...before, ...added])].slice(0, MAX_RECEIPT_IDS);
+}
