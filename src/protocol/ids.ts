@@ -24,17 +24,18 @@ export type Epoch = number;
 export type MailboxSeq = number;
 
 const ALPHABET = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
-const VALUES = new Map([...ALPHABET].map((letter, value) => [letter, value]));
+const VALUES = new Map(Array.from(ALPHABET, (letter, value) => [letter, value]));
 
 /** Base64url (RFC 4648 section 5) without padding. */
 export function toBase64Url(bytes: Uint8Array): string {
 	let text = '';
 	for (let at = 0; at < bytes.length; at += 3) {
 		const left = bytes.length - at;
-		const group = (bytes[at]! << 16) | ((bytes[at + 1] ?? 0) << 8) | (bytes[at + 2] ?? 0);
-		text += ALPHABET[group >> 18]! + ALPHABET[(group >> 12) & 63]!;
-		if (left > 1) text += ALPHABET[(group >> 6) & 63]!;
-		if (left > 2) text += ALPHABET[group & 63]!;
+		const [first = 0, second = 0, third = 0] = bytes.subarray(at, at + 3);
+		const group = (first << 16) | (second << 8) | third;
+		text += ALPHABET.charAt(group >> 18) + ALPHABET.charAt((group >> 12) & 63);
+		if (left > 1) text += ALPHABET.charAt((group >> 6) & 63);
+		if (left > 2) text += ALPHABET.charAt(group & 63);
 	}
 	return text;
 }
@@ -75,6 +76,7 @@ export function isAccountId(text: string): text is AccountId {
 }
 
 /** Makes an id of any kind from its bytes; the caller's type says which. */
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- an assertion in one place beats many
 export function idFrom<Kind extends Id<string>>(bytes: Uint8Array): Kind {
 	return toBase64Url(bytes) as Kind;
 }

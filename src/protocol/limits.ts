@@ -26,7 +26,6 @@ export const MAX_EPOCHS_BEHIND = 3;
 export const INLINE_TEXT_CHARACTERS = 8192;
 export const MAX_TEXT_BYTES = 64 * KIB;
 export const MAX_NAME_CHARACTERS = 64;
-export const MAX_ABOUT_CHARACTERS = 139;
 export const MAX_PICTURE_BYTES = 32 * KIB;
 /** Message ids that one receipt may name. */
 export const MAX_RECEIPT_IDS = 512;

@@ -69,6 +69,8 @@ interface World {
 }
 
 export const test = base.extend<World>({
+	// Playwright reads which fixtures this one needs from its first parameter: none.
+	// eslint-disable-next-line no-empty-pattern
 	relay: async ({}, use) => {
 		const relay = await RelayProcess.start({ KITH_LIMITS: NO_LIMITS });
 		await use(relay);

@@ -98,7 +98,10 @@ function readBody(bytes: Uint8Array): DeviceCertificate | undefined {
 	const [version, account, devicePublicKey, deviceName, created] = items as unknown[];
 	if (version !== VERSION || !isPublicKey(account) || !isPublicKey(devicePublicKey))
 		return undefined;
-	if (typeof deviceName !== 'string' || [...deviceName].length > MAX_DEVICE_NAME_CHARACTERS) {
+	if (
+		typeof deviceName !== 'string' ||
+		Array.from(deviceName).length > MAX_DEVICE_NAME_CHARACTERS
+	) {
 		return undefined;
 	}
 	if (typeof created !== 'number' || !Number.isSafeInteger(created) || created < 0)

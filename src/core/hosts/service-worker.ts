@@ -76,4 +76,4 @@ function newsFromPage({ store }: OpenEnvironment): Promise<void> {
 	});
 }
 
-export { clearNews, showNews, type NoticePhrases } from './notices.ts';
+export { showNews, type NoticePhrases } from './notices.ts';

@@ -2,8 +2,15 @@
 // ends a transaction that waits for anything else.
 import type { Entry, KeyRange, Store, StoreFailure, Touched } from '../ports.ts';
 import type { Rows, StoreName } from '../records.ts';
-import { DatabaseUnavailable, type IdbDatabase } from './idb-database.ts';
-import { createListeners, transactOn, type Backend, type Versioned } from './optimistic.ts';
+import { DatabaseUnavailable, type IdbDatabase, type Opened } from './idb-database.ts';
+import {
+	createListeners,
+	transactOn,
+	type Backend,
+	type Check,
+	type Versioned,
+	type Write,
+} from './optimistic.ts';
 import { decodeRow, encodeRow } from './row-codec.ts';
 import type { StoredRow } from './schema.ts';
 
@@ -38,86 +45,90 @@ function rangeOf({ prefix, after, before }: KeyRange): IDBKeyRange {
 	return IDBKeyRange.bound(lower, upper, lower === after, before !== undefined);
 }
 
-function backendOf(database: IdbDatabase, sealer: RowSealer): Backend {
+/** Turns rows into what stands on the disk, and back. */
+function createRowBox(sealer: RowSealer) {
 	const place = (store: StoreName, key: string) => `${store}/${key}`;
+	return {
+		async open<Name extends StoreName>(store: Name, key: string, { sealed }: StoredRow) {
+			const plain = PLAIN.has(store) ? sealed : await sealer.open(sealed, place(store, key));
+			return decodeRow(plain) as Rows[Name];
+		},
+		async close({ store, key, value }: Write) {
+			if (value === undefined) return { store, key, row: undefined };
+			const plain = encodeRow(value) as Uint8Array<ArrayBuffer>;
+			const sealed = PLAIN.has(store) ? plain : await sealer.seal(plain, place(store, key));
+			return { store, key, row: { revision: newRevision(), sealed } };
+		},
+	};
+}
 
-	async function unseal<Name extends StoreName>(store: Name, key: string, row: StoredRow) {
-		const plain = PLAIN.has(store) ? row.sealed : await sealer.open(row.sealed, place(store, key));
-		return decodeRow(plain) as Rows[Name];
-	}
+type Closed = Awaited<ReturnType<ReturnType<typeof createRowBox>['close']>>;
 
-	async function read<Name extends StoreName>(store: Name, key: string) {
-		const row = await database.use((db) => db.get(store, key));
-		if (!row) return undefined;
-		const versioned: Versioned<Name> = {
-			revision: row.revision,
-			value: await unseal(store, key, row),
-		};
-		return versioned;
-	}
+function backendOf(database: IdbDatabase, sealer: RowSealer): Backend {
+	const box = createRowBox(sealer);
 
 	async function list<Name extends StoreName>(store: Name, range: KeyRange) {
-		const found = await database.use(async (db) => {
-			const rows: { key: string; row: StoredRow }[] = [];
-			const direction = range.newestFirst ? 'prev' : 'next';
-			const tx = db.transaction(store);
-			let cursor = await tx.store.openCursor(rangeOf(range), direction);
-			while (cursor && rows.length < range.limit) {
-				rows.push({ key: cursor.key as string, row: cursor.value as StoredRow });
-				cursor = rows.length < range.limit ? await cursor.continue() : null;
-			}
-			return rows;
-		});
+		const found = await database.use((db) => rowsIn(db, store, range));
 		return Promise.all(
 			found.map(async ({ key, row }): Promise<Entry<Name>> => ({
 				key,
-				value: await unseal<Name>(store, key, row),
+				value: await box.open<Name>(store, key, row),
 			})),
 		);
 	}
 
 	return {
-		read,
 		list,
+		async read<Name extends StoreName>(store: Name, key: string) {
+			const row = await database.use((db) => db.get(store, key));
+			if (!row) return undefined;
+			const versioned: Versioned<Name> = {
+				revision: row.revision,
+				value: await box.open(store, key, row),
+			};
+			return versioned;
+		},
 		async commit(checks, writes) {
-			const sealed = await Promise.all(
-				writes.map(async ({ store, key, value }) => ({
-					store,
-					key,
-					row: value === undefined ? undefined : await toStored(store, key, value),
-				})),
-			);
+			const closed = await Promise.all(writes.map((write) => box.close(write)));
 			try {
-				return await database.use(async (db) => {
-					const names = new Set([...checks, ...writes].map(({ store }) => store));
-					const tx = db.transaction([...names], 'readwrite', { durability: 'strict' });
-					const current = await Promise.all(
-						checks.map(({ store, key }) => tx.objectStore(store).get(key)),
-					);
-					if (checks.some(({ revision }, index) => current[index]?.revision !== revision)) {
-						await tx.done;
-						return 'conflict';
-					}
-					const done = sealed.map(({ store, key, row }) => {
-						const shelf = tx.objectStore(store);
-						return row ? shelf.put(row, key) : shelf.delete(key);
-					});
-					await Promise.all([...done, tx.done]);
-					return 'done';
-				});
+				return await database.use((db) => commitRows(db, checks, closed));
 			} catch (error) {
 				return failureOf(error);
 			}
 		},
 	};
+}
 
-	async function toStored(store: StoreName, key: string, value: unknown): Promise<StoredRow> {
-		const plain = encodeRow(value) as Uint8Array<ArrayBuffer>;
-		return {
-			revision: newRevision(),
-			sealed: PLAIN.has(store) ? plain : await sealer.seal(plain, place(store, key)),
-		};
+async function rowsIn(db: Opened, store: StoreName, range: KeyRange) {
+	const rows: { key: string; row: StoredRow }[] = [];
+	const direction = range.newestFirst ? 'prev' : 'next';
+	let cursor = await db.transaction(store).store.openCursor(rangeOf(range), direction);
+	while (cursor && rows.length < range.limit) {
+		rows.push({ key: cursor.key, row: cursor.value });
+		cursor = rows.length < range.limit ? await cursor.continue() : null;
 	}
+	return rows;
+}
+
+/** One IndexedDB transaction: it compares, and only then writes; on disk before it says so. */
+async function commitRows(
+	db: Opened,
+	checks: readonly Check[],
+	closed: readonly Closed[],
+): Promise<'done' | 'conflict'> {
+	const names = new Set([...checks, ...closed].map(({ store }) => store));
+	const tx = db.transaction([...names], 'readwrite', { durability: 'strict' });
+	const current = await Promise.all(checks.map(({ store, key }) => tx.objectStore(store).get(key)));
+	if (checks.some(({ revision }, index) => current[index]?.revision !== revision)) {
+		await tx.done;
+		return 'conflict';
+	}
+	const done = closed.map(({ store, key, row }) => {
+		const shelf = tx.objectStore(store);
+		return row ? shelf.put(row, key) : shelf.delete(key);
+	});
+	await Promise.all([...done, tx.done]);
+	return 'done';
 }
 
 function failureOf(error: unknown): StoreFailure {
