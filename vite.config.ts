@@ -6,22 +6,32 @@ import { playwright } from '@vitest/browser-playwright';
 import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 
-/** `--mode demo` puts a chat with invented people behind the screens; nothing of it is in a normal build. */
-const DEMO_SESSION = fileURLToPath(new URL('./tests/support/demo-session.ts', import.meta.url));
+/**
+ * `--mode demo` puts a chat with invented people behind the screens, `--mode bench` the real one with a way to fill it;
+ * nothing of either is in a normal build.
+ */
+const STAND_INS: Readonly<Record<string, string>> = {
+	demo: './tests/support/demo-session.ts',
+	bench: './tests/bench/bench-session.ts',
+};
 
-function demoSession(): Plugin {
+/** A test that hangs fails; one on a machine that is busy with other things does not. In ms. */
+const PATIENCE = 60_000;
+
+function standIn(path: string): Plugin {
+	const session = fileURLToPath(new URL(path, import.meta.url));
 	return {
-		name: 'kith-demo-session',
+		name: 'kith-stand-in-session',
 		enforce: 'pre',
-		resolveId: (source) => (source === '#lib/state/session.ts' ? DEMO_SESSION : undefined),
+		resolveId: (source) => (source === '#lib/state/session.ts' ? session : undefined),
 	};
 }
 
 export default defineConfig(({ mode }) => {
-	const demo = mode === 'demo';
+	const stand = STAND_INS[mode];
 	return {
 		plugins: [
-			demo && demoSession(),
+			stand !== undefined && standIn(stand),
 			paraglideVitePlugin({
 				project: './project.inlang',
 				outdir: './src/lib/paraglide',
@@ -31,9 +41,9 @@ export default defineConfig(({ mode }) => {
 			}),
 			sveltekit({
 				adapter: adapter({
-					pages: demo ? 'build-demo' : 'build',
+					pages: stand === undefined ? 'build' : `build-${mode}`,
 					fallback: 'index.html',
-					precompress: !demo,
+					precompress: mode !== 'demo',
 				}),
 				serviceWorker: { register: false },
 				version: { name: process.env.KITH_VERSION ?? '0.1.0' },
@@ -64,13 +74,30 @@ export default defineConfig(({ mode }) => {
 				},
 			}),
 		],
-		build: { target: 'es2023' },
+		build: {
+			target: 'es2023',
+			rolldownOptions: {
+				output: {
+					// A module of its own for every shared icon and sentence would be hundreds of requests.
+					codeSplitting: {
+						groups: [
+							{
+								name: 'shared',
+								test: /src[\\/]lib[\\/]|@lucide[\\/]svelte/u,
+								minShareCount: 2,
+							},
+						],
+					},
+				},
+			},
+		},
 		test: {
 			projects: [
 				{
 					test: {
 						name: 'node',
 						environment: 'node',
+						testTimeout: PATIENCE,
 						include: [
 							'src/core/**/*.test.ts',
 							'src/protocol/**/*.test.ts',
@@ -94,6 +121,7 @@ export default defineConfig(({ mode }) => {
 					extends: true,
 					test: {
 						name: 'browser',
+						testTimeout: PATIENCE,
 						include: ['src/**/*.browser.test.ts', 'tests/**/*.browser.test.ts'],
 						browser: {
 							enabled: true,

@@ -1,0 +1,283 @@
+// npm run bench: the figures of the client, in real browsers on a real relay. It prints a Markdown table; medians, on
+// whatever machine this is. It proves nothing by itself and asserts nothing.
+import { execFileSync } from 'node:child_process';
+import { readdirSync, readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join } from 'node:path';
+import { brotliCompressSync } from 'node:zlib';
+import { chromium, type Browser, type BrowserContext, type Page } from 'playwright';
+import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
+
+const MESSAGES = 60;
+const HISTORY = 50_000;
+const LONG_CHAT = 100_000;
+const BACKLOG = 10_000;
+
+interface Figure {
+	readonly what: string;
+	readonly target: string;
+	readonly measured: string;
+}
+
+const figures: Figure[] = [];
+const note = (what: string, target: string, measured: string) => {
+	figures.push({ what, target, measured });
+	console.error(`${what}: ${measured}`);
+};
+
+function percentile(values: readonly number[], share: number): number {
+	const sorted = [...values].sort((a, b) => a - b);
+	return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
+const spread = (values: readonly number[]) =>
+	`p50 ${percentile(values, 0.5).toFixed(0)} ms, p95 ${percentile(values, 0.95).toFixed(0)} ms`;
+
+async function person(browser: Browser, origin: string, name: string) {
+	const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+	const page = await context.newPage();
+	await page.goto(origin);
+	await page.getByRole('textbox').fill(name);
+	await page.getByRole('button', { name: 'Start' }).click();
+	await page.getByRole('region', { name: 'Invite someone' }).waitFor();
+	return { context, page };
+}
+
+async function linkOf(page: Page): Promise<string> {
+	const card = page.getByRole('region', { name: 'Invite someone' });
+	await card.getByRole('status').waitFor({ state: 'detached' });
+	return `http://${await card.getByRole('code').innerText()}`;
+}
+
+async function say(page: Page, text: string): Promise<void> {
+	const box = page.getByRole('textbox', { name: /message|write to/i });
+	await box.fill(text);
+	await box.press('Enter');
+}
+
+/** Resolves in the page when an article with `text` is on screen; the time is the page's own, ms since 1970. */
+function shown(page: Page, text: string): Promise<number> {
+	return page.evaluate(
+		(wanted) =>
+			new Promise<number>((resolve) => {
+				const look = () =>
+					[...document.querySelectorAll('[role=log] [role=article], [role=log] article')].some(
+						(each) => each.textContent.includes(wanted),
+					);
+				const done = () => {
+					observer.disconnect();
+					requestAnimationFrame(() => resolve(Date.now()));
+				};
+				const observer = new MutationObserver(() => look() && done());
+				observer.observe(document.body, { subtree: true, childList: true, characterData: true });
+				if (look()) done();
+			}),
+		text,
+	);
+}
+
+/** Presses Enter inside the page, so that the driver's own time is not measured. */
+function press(page: Page): Promise<number> {
+	return page.evaluate(() => {
+		const at = Date.now();
+		document.activeElement?.dispatchEvent(
+			new KeyboardEvent('keydown', { key: 'Enter', bubbles: true, cancelable: true }),
+		);
+		return at;
+	});
+}
+
+async function latency(from: Page, to: Page, label: string): Promise<void> {
+	const own: number[] = [];
+	const theirs: number[] = [];
+	for (let index = 0; index < MESSAGES; index++) {
+		const text = `${label} ${index} of the bench`;
+		await from.getByRole('textbox', { name: /message|write to/i }).fill(text);
+		const [atOwn, atTheirs] = [shown(from, text), shown(to, text)];
+		const sent = await press(from);
+		own.push((await atOwn) - sent);
+		theirs.push((await atTheirs) - sent);
+	}
+	note(`own bubble after pressing send (${label})`, '≤ 50 ms', spread(own));
+	note(`send to on-screen at the peer, ${label}`, '', spread(theirs));
+}
+
+async function talking(browser: Browser, origin: string) {
+	const ana = await person(browser, origin, 'Ana Bench');
+	const link = await linkOf(ana.page);
+	const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+	const page = await context.newPage();
+	await page.goto(link);
+	await say(page, 'hello Ana');
+	await ana.page.getByRole('navigation').getByText('hello Ana').click();
+	return { ana, ben: { context, page } };
+}
+
+async function setNeverDirect(page: Page, origin: string): Promise<void> {
+	const back = page.url();
+	await page.goto(`${origin}/settings/privacy`);
+	await page.getByRole('switch', { name: /never connect directly/i }).click();
+	await page.goto(back);
+}
+
+async function coldStart(context: BrowserContext, url: string): Promise<number[]> {
+	const times: number[] = [];
+	for (let run = 0; run < 5; run++) {
+		const page = await context.newPage();
+		await page.goto(url, { waitUntil: 'commit' });
+		await page.getByRole('navigation').getByRole('link').first().waitFor();
+		times.push(await page.evaluate(() => performance.now()));
+		await page.close();
+	}
+	return times;
+}
+
+/** Longest frames while the log is scrolled up, ms. */
+function scrollFrames(page: Page): Promise<number[]> {
+	return page.evaluate(
+		() =>
+			new Promise<number[]>((resolve) => {
+				const log = document.querySelector('[role=log]');
+				const box = [log, ...(log?.querySelectorAll('*') ?? [])].find(
+					(each) => each && each.scrollHeight > each.clientHeight + 100,
+				);
+				const frames: number[] = [];
+				let last = performance.now();
+				const step = (now: number) => {
+					frames.push(now - last);
+					last = now;
+					if (box) box.scrollTop -= 400;
+					if (frames.length < 240) requestAnimationFrame(step);
+					else resolve(frames.slice(1));
+				};
+				requestAnimationFrame(step);
+			}),
+	);
+}
+
+async function history(context: BrowserContext, page: Page, origin: string): Promise<void> {
+	const notes = page.getByRole('navigation').getByRole('link', { name: /notes/i });
+	await notes.click();
+	const conversation = page.url().split('/').pop() ?? '';
+	await page.evaluate(([id, count]) => window.kithFill(id as string, count as number), [
+		conversation,
+		HISTORY,
+	] as const);
+	const starts = await coldStart(context, origin);
+	note(`cold start to interactive, ${HISTORY} messages stored`, '≤ 1500 ms', spread(starts));
+	await page.evaluate(([id, count]) => window.kithFill(id as string, count as number), [
+		conversation,
+		LONG_CHAT - HISTORY,
+	] as const);
+	const opens: number[] = [];
+	for (let run = 0; run < 5; run++) {
+		await page.goto(origin);
+		await notes.waitFor();
+		const began = await page.evaluate(() => Date.now());
+		await notes.click();
+		await page.getByRole('log').getByRole('article').last().waitFor();
+		opens.push((await page.evaluate(() => Date.now())) - began);
+	}
+	note(`opening a chat of ${LONG_CHAT} messages`, '≤ 150 ms', spread(opens));
+	const frames = await scrollFrames(page);
+	const worst = Math.max(...frames).toFixed(0);
+	note('scrolling it, frames', 'none over 50 ms', `${spread(frames)}, worst ${worst} ms`);
+}
+
+/** One sends while the other is away, in the page itself; then how long coming back takes. */
+async function catchUp(from: Page, to: { context: BrowserContext; page: Page }): Promise<void> {
+	const url = to.page.url();
+	await to.page.close();
+	await from.evaluate(
+		async ([count]) => {
+			const id = location.pathname.split('/').pop() ?? '';
+			await window.kithSay(id, count);
+		},
+		[BACKLOG] as const,
+	);
+	const page = await to.context.newPage();
+	const began = Date.now();
+	await page.goto(new URL('/', url).href);
+	await page
+		.getByRole('navigation')
+		.getByText(`backlog ${BACKLOG - 1}`)
+		.waitFor({ timeout: 120_000 });
+	note(`catching up ${BACKLOG} queued messages`, '≤ 5000 ms', `${Date.now() - began} ms`);
+}
+
+async function takeover(context: BrowserContext, origin: string): Promise<void> {
+	const times: number[] = [];
+	for (let run = 0; run < 5; run++) {
+		const leader = context.pages()[0];
+		const follower = await context.newPage();
+		await follower.goto(origin);
+		await follower.getByRole('navigation').getByRole('link').first().waitFor();
+		const taken = follower.evaluate(
+			() =>
+				new Promise<number>((resolve) => {
+					void navigator.locks.query().then(({ held }) => {
+						const before = held?.find(({ name }) => name === 'kith engine')?.clientId;
+						const look = async () => {
+							const now = (await navigator.locks.query()).held?.find(
+								({ name }) => name === 'kith engine',
+							)?.clientId;
+							if (now && now !== before) resolve(Date.now());
+							else setTimeout(() => void look(), 1);
+						};
+						void look();
+					});
+				}),
+		);
+		const closed = Date.now();
+		await leader?.close();
+		times.push((await taken) - closed);
+	}
+	note('takeover after the leading tab closed', '≤ 100 ms', spread(times));
+}
+
+function transfer(): void {
+	const walk = (folder: string): string[] =>
+		readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+			const path = join(folder, entry.name);
+			return entry.isDirectory() ? walk(path) : [path];
+		});
+	const all = walk('build').filter((path) => /\.(js|css|html)$/.test(path));
+	const bytes = all.reduce((sum, path) => sum + brotliCompressSync(readFileSync(path)).length, 0);
+	note('the whole app, every language and page, compressed', '', `${(bytes / 1000).toFixed(0)} kB`);
+}
+
+async function main(): Promise<void> {
+	const node = process.execPath;
+	for (const mode of ['production', 'bench']) {
+		execFileSync(node, ['node_modules/vite/bin/vite.js', 'build', '--mode', mode], {
+			stdio: 'ignore',
+		});
+	}
+	const relay = await RelayProcess.start({ KITH_LIMITS: NO_LIMITS, KITH_BUILD: 'build-bench' });
+	const browser = await chromium.launch({
+		executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
+		args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
+	});
+	try {
+		const { ana, ben } = await talking(browser, relay.origin);
+		await ana.page.getByText('direct', { exact: true }).first().waitFor({ timeout: 30_000 });
+		await latency(ana.page, ben.page, 'direct');
+		await setNeverDirect(ana.page, relay.origin);
+		await ana.page.getByText('via relay').first().waitFor({ timeout: 30_000 });
+		await latency(ana.page, ben.page, 'via relay');
+		await catchUp(ana.page, ben);
+		await takeover(ana.context, relay.origin);
+		const alone = await person(browser, relay.origin, 'Cleo Bench');
+		await history(alone.context, alone.page, relay.origin);
+		transfer();
+	} finally {
+		await browser.close();
+		await relay.stop();
+	}
+	const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+	console.log(`Measured on ${machine}, Chromium, everything on one machine.\n`);
+	console.log('| figure | target | measured |\n| --- | --- | --- |');
+	for (const { what, target, measured } of figures)
+		console.log(`| ${what} | ${target} | ${measured} |`);
+}
+
+await main();
