@@ -1,71 +1,17 @@
-// People in real browsers on a real relay process that serves the built app.
-import {
-	test as base,
-	expect,
-	type Browser,
-	type BrowserContext,
-	type Page,
-} from '@playwright/test';
+// People in real browsers on a real relay process that serves the built app. Each person has a network of their own, so
+// that a test can take one of them offline; nobody's page may fail, and none may ask anything of anyone but the relay.
+import { test as base, expect, type Browser, type BrowserContext } from '@playwright/test';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
-
-/** One person: a browser profile of their own, with a page in front. */
-export class Person {
-	readonly context: BrowserContext;
-	readonly page: Page;
-	readonly origin: string;
-	/** What the page complained about; tests end by finding it empty. */
-	readonly complaints: string[] = [];
-
-	constructor(context: BrowserContext, page: Page, origin: string) {
-		this.context = context;
-		this.page = page;
-		this.origin = origin;
-		page.on('pageerror', (error) => this.complaints.push(error.message));
-	}
-
-	get composer() {
-		return this.page.getByRole('textbox', { name: /message|write to/i });
-	}
-
-	/** Messages on screen, own and others'. */
-	get log() {
-		return this.page.getByRole('log');
-	}
-
-	message(text: string) {
-		return this.log.getByRole('article').filter({ hasText: text });
-	}
-
-	async start(name: string): Promise<void> {
-		await this.page.goto(this.origin);
-		await this.page.getByRole('textbox').fill(name);
-		await this.page.getByRole('button', { name: 'Start' }).click();
-		await expect(this.page.getByRole('region', { name: 'Invite someone' })).toBeVisible();
-	}
-
-	/** Own invite link, once the relay knows it. */
-	async link(): Promise<string> {
-		const card = this.page.getByRole('region', { name: 'Invite someone' }).first();
-		const shown = await card.getByRole('code').innerText();
-		await expect(card.getByRole('status')).toHaveCount(0);
-		return `http://${shown}`;
-	}
-
-	async send(text: string): Promise<void> {
-		await this.composer.fill(text);
-		await this.composer.press('Enter');
-		await expect(this.message(text).last()).toBeVisible();
-	}
-
-	async open(name: string): Promise<void> {
-		await this.page.getByRole('navigation').getByRole('link', { name }).first().click();
-		await expect(this.composer).toBeVisible();
-	}
-}
+import { Gate } from './gate.ts';
+import { Person } from './person.ts';
 
 interface World {
 	readonly relay: RelayProcess;
+	/** Somebody with an empty profile, in the project's browser or another one. */
 	readonly newPerson: (browser?: Browser) => Promise<Person>;
+	/** The same in a context that the test made; the test closes the context. */
+	readonly personIn: (context: BrowserContext, gate?: Gate) => Promise<Person>;
+	readonly newGate: () => Promise<Gate>;
 }
 
 export const test = base.extend<World>({
@@ -76,18 +22,38 @@ export const test = base.extend<World>({
 		await use(relay);
 		await relay.stop();
 	},
-	newPerson: async ({ browser, relay }, use) => {
+	newGate: async ({ relay }, use) => {
+		const gates: Gate[] = [];
+		await use(async () => {
+			const gate = await Gate.start(Number(new URL(relay.origin).port));
+			gates.push(gate);
+			return gate;
+		});
+		for (const gate of gates) await gate.close();
+	},
+	personIn: async ({ newGate }, use) => {
 		const people: Person[] = [];
-		await use(async (other = browser) => {
-			const context = await other.newContext({ viewport: { width: 1280, height: 800 } });
-			const person = new Person(context, await context.newPage(), relay.origin);
+		await use(async (context, gate) => {
+			const person = await Person.in(context, gate ?? (await newGate()));
 			people.push(person);
 			return person;
 		});
-		for (const person of people) {
-			expect(person.complaints).toEqual([]);
-			await person.context.close();
+		for (const { complaints, strayRequests } of people) {
+			expect(complaints).toEqual([]);
+			expect(strayRequests).toEqual([]);
 		}
+	},
+	newPerson: async ({ browser, personIn }, use) => {
+		const contexts: BrowserContext[] = [];
+		await use(async (other = browser) => {
+			const context = await other.newContext({
+				viewport: { width: 1280, height: 800 },
+				locale: 'en-US',
+			});
+			contexts.push(context);
+			return personIn(context);
+		});
+		for (const context of contexts) await context.close();
 	},
 });
 
@@ -95,11 +61,13 @@ export const test = base.extend<World>({
 export async function meet(a: Person, b: Person): Promise<void> {
 	await a.start('Ana Lindqvist');
 	const link = await a.link();
-	await b.page.goto(link);
-	await expect(b.page.getByText('Ana Lindqvist').first()).toBeVisible();
+	await b.visit(link);
+	await b.page.getByRole('textbox', { name: 'Your name' }).fill('Ben Okafor');
 	await b.send('hello Ana');
-	await a.page.getByRole('navigation').getByText('hello Ana').click();
+	await a.open('Ben Okafor');
 	await expect(a.message('hello Ana')).toBeVisible();
+	await a.send('hello Ben');
+	await expect(b.message('hello Ben')).toBeVisible();
 }
 
-export { expect };
+export { expect, type Person };

@@ -1,25 +1,135 @@
 import { expect, meet, test } from './fixtures.ts';
 
-test('two actions from a link to a sent message, and an answer comes back', async ({
+test('two actions from a link to a sent message, and ticks rise to read on both sides', async ({
+	newPerson,
+}) => {
+	const ana = await newPerson();
+	const ben = await newPerson();
+	await ana.start('Ana Lindqvist');
+	await ben.visit(await ana.link());
+	await expect(
+		ben.page.getByRole('heading', { name: /Ana Lindqvist.* invited you/ }),
+	).toBeVisible();
+	await expect(ben.composer).toBeFocused();
+	await ben.page.keyboard.type('hello Ana');
+	await ben.page.keyboard.press('Enter');
+	await expect(ben.message('hello Ana')).toBeVisible();
+	// The secret has left the address bar.
+	await expect(ben.page).toHaveURL(/\/c\/[\w-]+$/);
+
+	await ana.page.getByRole('navigation').getByText('hello Ana').click();
+	await expect(ben.message('hello Ana', 'Read')).toBeVisible();
+	await ana.send('hello Ben');
+	await expect(ana.message('hello Ben', 'Read')).toBeVisible();
+});
+
+test('typing shows, ends with the message, and a reload keeps everything', async ({
 	newPerson,
 }) => {
 	const ana = await newPerson();
 	const ben = await newPerson();
 	await meet(ana, ben);
-	await ana.send('hello Ben');
-	await expect(ben.message('hello Ben')).toBeVisible();
-	await expect(ana.message('hello Ben').getByText(/delivered|read/i)).toBeAttached();
+	await expect(ben.header).toContainText('online');
+	await ana.composer.pressSequentially('I am writing');
+	await expect(ben.header).toContainText('typing');
+	await ana.composer.press('Enter');
+	await expect(ben.message('I am writing')).toBeVisible();
+	await expect(ben.header).not.toContainText('typing');
+	for (const person of [ana, ben]) {
+		await person.page.reload();
+		await person.expectOnce(['hello Ana', 'hello Ben', 'I am writing']);
+	}
+	await ben.send('still here');
+	await expect(ana.message('still here')).toBeVisible();
 });
 
 test('an inviter who is away finds the first message waiting', async ({ newPerson }) => {
 	const ana = await newPerson();
 	await ana.start('Ana Lindqvist');
 	const link = await ana.link();
-	await ana.page.close();
+	await ana.page.goto('about:blank');
 	const ben = await newPerson();
-	await ben.page.goto(link);
+	await ben.visit(link);
 	await ben.send('are you there?');
-	const page = await ana.context.newPage();
-	await page.goto(ana.origin);
-	await expect(page.getByText('are you there?')).toBeVisible();
+	await expect(ben.message('are you there?', 'Sent')).toBeVisible();
+	await ana.reopen();
+	await ana.page.getByRole('navigation').getByText('are you there?').click();
+	await ana.expectOnce(['are you there?']);
+	await expect(ben.message('are you there?', 'Read')).toBeVisible();
+});
+
+test('a link for one person: opening alone does not use it up, writing does', async ({
+	newPerson,
+}) => {
+	const ana = await newPerson();
+	await ana.start('Ana Lindqvist');
+	const link = await ana.oneTimeLink();
+	const curious = await newPerson();
+	await curious.visit(link);
+	await expect(curious.composer).toBeVisible();
+	const ben = await newPerson();
+	await ben.visit(link);
+	await ben.send('me first');
+	await expect(ben.message('me first', 'Delivered')).toBeVisible();
+
+	const late = await newPerson();
+	await late.visit(link);
+	await expect(
+		late.page.getByRole('heading', { name: 'This link was already used' }),
+	).toBeVisible();
+	await late.page.getByRole('link', { name: 'Start without a link' }).click();
+	await expect(late.page.getByRole('button', { name: 'Start' })).toBeVisible();
+
+	// Who had it open all the while is told too, and keeps what was written.
+	await curious.composer.fill('me too');
+	await curious.composer.press('Enter');
+	await expect(curious.page.getByText(/already used|used this link first/)).toBeVisible();
+});
+
+test('a link that was taken back, one that is cut short, and one that is your own', async ({
+	newPerson,
+}) => {
+	const ana = await newPerson();
+	await ana.start('Ana Lindqvist');
+	const link = await ana.link();
+	await ana.visit(link);
+	await expect(ana.page.getByRole('heading', { name: 'This is your own link' })).toBeVisible();
+
+	const ben = await newPerson();
+	for (const broken of [link.slice(0, -8), `${link}x`, link.replace(/#.*/, '#'), `${link}%00`]) {
+		await ben.visit('/');
+		await ben.visit(broken);
+		await expect(
+			ben.page.getByRole('heading', { name: 'This link is not complete' }),
+			broken,
+		).toBeVisible();
+	}
+
+	await ana.visit('/settings/links');
+	await ana.page.getByRole('button', { name: 'Take back' }).first().click();
+	await expect(ana.page.getByText(/^taken back/)).toBeVisible();
+	await expect(async () => {
+		await ben.visit('/');
+		await ben.visit(link);
+		await expect(ben.page.getByRole('heading', { name: 'This link was taken back' })).toBeVisible({
+			timeout: 2_000,
+		});
+	}).toPass();
+});
+
+test('who is here already talks as themselves, and a second visit opens the conversation', async ({
+	newPerson,
+}) => {
+	const ana = await newPerson();
+	const ben = await newPerson();
+	await ana.start('Ana Lindqvist');
+	await ben.start('Ben Okafor');
+	const link = await ana.link();
+	await ben.visit(link);
+	await expect(ben.page.getByText(/You talk as .*Ben Okafor/)).toBeVisible();
+	await ben.send('it is me');
+	await ana.open('Ben Okafor');
+	await expect(ana.message('it is me')).toBeVisible();
+	await ben.visit(link);
+	await expect(ben.message('it is me')).toBeVisible();
 });
