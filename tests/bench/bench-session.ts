@@ -23,7 +23,7 @@ declare global {
 	}
 }
 
-window.kithFill = async (name, count) => {
+const fill: Window['kithFill'] = async (name, count) => {
 	const conversation = name as ConversationId;
 	const { store } = await openEnvironment(() => undefined);
 	const me = await store.get('me', ONLY);
@@ -74,6 +74,7 @@ function textOf(at: number): string {
 
 export async function openSession(): Promise<Client> {
 	const client = await openReal();
+	window.kithFill = fill;
 	window.kithSay = async (name, count) => {
 		const id = name as ConversationId;
 		for (let at = 0; at < count; at++) await client.send(id, `backlog ${at}`);
