@@ -1,6 +1,6 @@
 // Channels in the store: loading and saving the group behind one, and which channel of a conversation is in use.
 import { channelContexts } from '../protocol/content.ts';
-import type { ChannelId, DeviceId } from '../protocol/ids.ts';
+import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Work } from './context.ts';
 import type { FrozenGroup, GroupCrypto, GroupState, Transaction } from './ports.ts';
 import { outboxKey, type ChannelRow, type ConversationRow, type StagedRow } from './records.ts';
@@ -67,11 +67,8 @@ export async function rankChannel(
 	conversation: ConversationRow,
 	channel: ChannelRow,
 ): Promise<ConversationRow> {
-	const rows = [channel];
-	for (const other of conversation.channels) {
-		const row = other === channel.channel ? undefined : await tx.get('channels', other);
-		if (row) rows.push(row);
-	}
+	const others = await rowsOf(tx, conversation);
+	const rows = [channel, ...others.filter((row) => row.channel !== channel.channel)];
 	const standing = { open: 0, founding: 1, broken: 2 };
 	rows.sort(
 		(a, b) =>
@@ -92,21 +89,48 @@ export async function rankChannel(
 	return ranked;
 }
 
+async function rowsOf(tx: Transaction, { channels }: ConversationRow): Promise<ChannelRow[]> {
+	const rows: ChannelRow[] = [];
+	for (const channel of channels) {
+		const row = await tx.get('channels', channel);
+		if (row) rows.push(row);
+	}
+	return rows;
+}
+
+/** This channel cannot be used any more, nor any older one. */
+export async function breakChannel(work: Work, channel: ChannelId): Promise<void> {
+	const row = await work.tx.get('channels', channel);
+	if (row && row.status !== 'broken') await breakUpTo(work, row.conversation, row.generation);
+}
+
 /**
- * This channel cannot be used any more. If it was the one in use, the profile in the outbox makes the next pump found
- * another. What was parked in it comes again by that: its senders send anew whatever was not confirmed.
+ * Channels up to a generation are not sent on any more: the other side may send on any of them, and only a newer one tells
+ * them not to. The profile in the outbox makes the next pump found it. What was parked comes again by that, for its sender
+ * sends anew whatever was not confirmed.
  */
-export async function breakChannel({ tx, log }: Work, channel: ChannelId): Promise<void> {
-	const row = await tx.get('channels', channel);
-	const conversation = row && (await tx.get('conversations', row.conversation));
-	if (!row || !conversation || row.status === 'broken') return;
+export async function breakUpTo(
+	{ tx, log }: Work,
+	id: ConversationId,
+	generation: number,
+): Promise<void> {
+	let conversation = await tx.get('conversations', id);
+	if (!conversation) return;
 	log.warn('a channel is broken');
-	const broken: ChannelRow = { ...row, status: 'broken', staged: undefined, parked: 0 };
-	tx.put('channels', channel, broken);
-	tx.delete('outbox', outboxKey.rotate(row.conversation, channel));
-	const parked = await tx.list('parked', { prefix: `${channel}/`, limit: MOST_PARKED });
-	for (const { key } of parked) tx.delete('parked', key);
-	const [inUse] = conversation.channels;
-	await rankChannel(tx, conversation, broken);
-	if (inUse === channel) tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
+	for (const row of await rowsOf(tx, conversation)) {
+		if (row.generation > generation || row.status === 'broken') continue;
+		const broken: ChannelRow = { ...row, status: 'broken', staged: undefined, parked: 0 };
+		tx.put('channels', row.channel, broken);
+		tx.delete('outbox', outboxKey.rotate(id, row.channel));
+		const parked = await tx.list('parked', { prefix: `${row.channel}/`, limit: MOST_PARKED });
+		for (const { key } of parked) tx.delete('parked', key);
+		conversation = await rankChannel(tx, conversation, broken);
+	}
+	const [first] = await rowsOf(tx, conversation);
+	if (!first || first.status === 'broken') queueProfile(tx, id);
+}
+
+/** The own profile, for who does not have it or has an old one. Where no channel is open, sending it founds one. */
+export function queueProfile(tx: Transaction, conversation: ConversationId): void {
+	tx.put('outbox', outboxKey.profile(conversation), { kind: 'profile' });
 }

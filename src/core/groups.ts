@@ -8,6 +8,7 @@ import {
 	encodeGeneration,
 	loadChannel,
 	othersIn,
+	queueProfile,
 	rankChannel,
 	type LoadedChannel,
 } from './channels.ts';
@@ -89,7 +90,7 @@ export async function stageFounding(
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
 	await rankChannel(tx, conversation, row);
-	tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
+	queueProfile(tx, conversation.id);
 	await sendAgainWhatIsOpen(tx, conversation);
 	return row;
 }
@@ -221,7 +222,7 @@ async function addJoined(
 	const { state: before } = conversation;
 	const state = before.kind === 'blocked' ? before : ({ kind: 'open' } as const);
 	await rankChannel(tx, { ...conversation, state }, row);
-	tx.put('outbox', outboxKey.profile(conversation.id), { kind: 'profile' });
+	queueProfile(tx, conversation.id);
 	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
 	tx.put('outbox', outboxKey.rotate(conversation.id, channel), { kind: 'rotate', channel });
 	await sendAgainWhatIsOpen(tx, conversation);

@@ -158,10 +158,9 @@ async function storeOpened(
 		case 'future':
 			return { ...loaded, row: park(tx, row, incoming) };
 		case 'own':
-			return loaded;
 		case 'spent':
 		case 'unreadable':
-			return { ...loaded, row: await unreadable(work, row, incoming) };
+			return { ...loaded, row: await notOpened(work, row, { incoming, opened }) };
 		default:
 			return opened satisfies never;
 	}
@@ -200,14 +199,20 @@ async function unpark(work: Work, loaded: LoadedChannel): Promise<LoadedChannel>
 	return current;
 }
 
-async function unreadable(work: Work, row: ChannelRow, incoming: Incoming): Promise<ChannelRow> {
-	const { tx, log } = work;
-	log.warn('unreadable envelope', { kind: incoming.kind, epoch: incoming.epoch });
-	if (incoming.kind === 'commit') {
-		// The relay ordered a commit that we cannot follow: this group is over for us, the next one is founded anew.
-		await breakChannel(work, row.channel);
-		return (await tx.get('channels', row.channel)) ?? row;
+async function notOpened(
+	work: Work,
+	row: ChannelRow,
+	{ incoming, opened }: { readonly incoming: Incoming; readonly opened: Opened },
+): Promise<ChannelRow> {
+	const isCommit = incoming.kind === 'commit';
+	// The echo of a commit that the relay's answer had adopted before; or own words, which MLS cannot open.
+	if (isCommit ? opened.kind === 'spent' : opened.kind === 'own') return row;
+	work.log.warn('unreadable envelope', { kind: incoming.kind, epoch: incoming.epoch });
+	if (!isCommit) {
+		await placeUnreadable(work, row, incoming);
+		return row;
 	}
-	await placeUnreadable(work, row, incoming);
-	return row;
+	// The relay ordered a commit that we cannot follow: this group is over for us, the next one is founded anew.
+	await breakChannel(work, row.channel);
+	return (await work.tx.get('channels', row.channel)) ?? row;
 }

@@ -1,11 +1,10 @@
 // What an engine looks after when it starts and now and then: channels whose state is lost, contacts that do not know
 // the own profile yet, links that ran out, and records that are only needed for a while.
-import type { ConversationId } from '../protocol/ids.ts';
-import { breakChannel, MOST_PARKED } from './channels.ts';
+import type { ChannelId, ConversationId } from '../protocol/ids.ts';
+import { breakChannel, breakUpTo, MOST_PARKED, queueProfile } from './channels.ts';
 import { isStale } from './contact-kit.ts';
-import type { EngineContext } from './context.ts';
-import type { Transaction } from './ports.ts';
-import { ONLY, outboxKey, parkedKey } from './records.ts';
+import type { EngineContext, Work } from './context.ts';
+import { ONLY, parkedKey } from './records.ts';
 import { missingIn } from './repairs.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -17,37 +16,34 @@ const EVERYTHING = { prefix: '', limit: 10_000 };
 const COMMIT_COMES_WITHIN = 60_000;
 
 /**
- * Finds conversations whose channel is broken or incomplete, and lets the outbox found a new one. Returns those in which
- * something is missing.
+ * Finds conversations with a channel whose state is lost, and lets the outbox found a new one: also where another channel
+ * is in use here, for the other side may send on any. Returns those in which something is missing.
  */
 export async function mendChannels(context: EngineContext): Promise<ConversationId[]> {
 	const { store, persist } = context;
 	const incomplete: ConversationId[] = [];
-	for (const { value } of await store.list('conversations', EVERYTHING)) {
-		const [channel] = value.channels;
-		if (channel === undefined) continue;
-		const row = await store.get('channels', channel);
-		if (!row) await persist((tx) => forgetChannels(tx, value.id));
-		else if (row.status === 'broken') await persist((tx) => queueProfile(tx, value.id));
-		else if (!(await store.get('trees', channel))) {
-			await persist((tx) => breakChannel({ ...context, tx }, channel));
+	for (const { key, value } of await store.list('conversations', EVERYTHING)) {
+		if (value.state.kind === 'refused') continue; // nobody to found one with
+		for (const channel of value.channels) {
+			const row = await store.get('channels', channel);
+			if (row?.status === 'broken') continue;
+			if (row && (await store.get('trees', channel))) continue;
+			await persist((tx) => replaceLost({ ...context, tx }, value.id, channel));
 		}
-		if (row && missingIn(value, row).length > 0) incomplete.push(value.id);
+		const row = await store.get('channels', value.channels[0] ?? '');
+		if (row && missingIn(value, row).length > 0) incomplete.push(key as ConversationId);
 	}
 	return incomplete;
 }
 
-/** Without the row of a channel only its generation is known: an older one must not be sent on. */
-async function forgetChannels(tx: Transaction, id: ConversationId): Promise<void> {
+/** A channel whose row is gone has an unknown generation, at most the highest ever. */
+async function replaceLost(work: Work, id: ConversationId, lost: ChannelId): Promise<void> {
+	const { tx } = work;
 	const conversation = await tx.get('conversations', id);
 	if (!conversation) return;
-	tx.put('conversations', id, { ...conversation, channels: [] });
-	await queueProfile(tx, id);
-}
-
-function queueProfile(tx: Transaction, id: ConversationId): Promise<void> {
-	tx.put('outbox', outboxKey.profile(id), { kind: 'profile' });
-	return Promise.resolve();
+	const channels = conversation.channels.filter((channel) => channel !== lost);
+	tx.put('conversations', id, { ...conversation, channels });
+	await breakUpTo(work, id, conversation.generation);
 }
 
 /**
@@ -71,7 +67,7 @@ export async function tellProfile({ store, persist }: EngineContext): Promise<vo
 	for (const { value } of await store.list('people', EVERYTHING)) {
 		// The first time it goes with the channel.
 		if (value.toldProfile === 0 || value.toldProfile >= me.profileVersion) continue;
-		await persist((tx) => queueProfile(tx, value.conversation));
+		await persist((tx) => Promise.resolve(queueProfile(tx, value.conversation)));
 	}
 }
 
@@ -81,7 +77,7 @@ async function renewKits({ store, persist, clock }: EngineContext): Promise<void
 		const keys = await store.get('keyPackages', value.keyPackageRef);
 		const person = await store.get('people', key);
 		if (!person || (keys && !isStale(keys, clock.now()))) continue;
-		await persist((tx) => queueProfile(tx, person.conversation));
+		await persist((tx) => Promise.resolve(queueProfile(tx, person.conversation)));
 	}
 }
 

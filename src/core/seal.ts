@@ -131,8 +131,9 @@ class Sealing {
 	async #text(key: string, replaces: EnvelopeId | undefined): Promise<void> {
 		const { tx } = this.#work;
 		const message = await tx.get('messages', key);
-		if (message?.body.kind !== 'text') {
-			tx.delete('outbox', key); // discarded before it was sealed
+		const arrived = message?.delivery.kind === 'delivered' || message?.delivery.kind === 'read';
+		if (message?.body.kind !== 'text' || arrived) {
+			tx.delete('outbox', key); // discarded, or confirmed after it was queued again
 			return;
 		}
 		// A count belongs to its channel: in another one the message is counted anew.

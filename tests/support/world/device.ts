@@ -28,7 +28,7 @@ export class Device {
 	readonly name: string;
 	readonly disk: MemoryDisk = createMemoryDisk();
 	/** Own clock minus the world's, ms. */
-	readonly skew: number;
+	skew: number;
 	readonly #world: World;
 	readonly #random: Seeded;
 	#keys: Keys | undefined;
@@ -106,6 +106,16 @@ export class Device {
 			createIdentity: () => Promise.resolve(identity),
 		});
 		await this.client.start(this.name);
+	}
+
+	/** A store on its disk beside the engine's, as another tab opens one. */
+	openStore(): Store {
+		return createMemoryStore(this.disk);
+	}
+
+	/** A planned crash does not come any more. */
+	spare(): void {
+		this.#crash = undefined;
 	}
 
 	/** Now, or at one of the next commits. */

@@ -13,12 +13,14 @@ if (!Number.isSafeInteger(from) || !Number.isSafeInteger(seeds) || seeds < 1) {
 }
 
 let failed = 0;
-let said = 0;
+const total: Record<string, number> = {};
 const began = performance.now();
 for (let seed = from; seed < from + seeds; seed++) {
 	try {
 		const outcome = await runChaos(seed);
-		said += outcome.said;
+		for (const [what, count] of Object.entries(outcome.counts)) {
+			total[what] = (total[what] ?? 0) + (count as number);
+		}
 		if (outcome.complaints.length === 0) continue;
 		failed++;
 		console.log(`seed ${seed} fails:\n  ${outcome.complaints.slice(0, 8).join('\n  ')}`);
@@ -28,5 +30,6 @@ for (let seed = from; seed < from + seeds; seed++) {
 	}
 }
 const seconds = ((performance.now() - began) / 1000).toFixed(0);
-console.log(`${seeds} worlds, ${said} messages, ${failed} failed, ${seconds} s`);
+const figures = Object.entries(total).map(([what, count]) => `${what} ${count}`);
+console.log(`${seeds} worlds, ${failed} failed, ${seconds} s: ${figures.join(', ')}`);
 process.exit(failed > 0 ? 1 : 0);

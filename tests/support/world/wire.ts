@@ -23,6 +23,8 @@ export interface Wire {
 	step(first: boolean, twice: boolean): void;
 	/** What is on the way is lost; both ends hear that it is over. */
 	cut(): void;
+	/** Half open: from now on everything vanishes, and nobody is told. */
+	hang(): void;
 }
 
 /** One device's socket to the relay, both ends of it. */
@@ -31,6 +33,7 @@ export class RelayWire implements Wire {
 	readonly #down: Uint8Array[] = [];
 	readonly #handlers: RelayHandlers;
 	readonly #session;
+	#hanging = false;
 	open = true;
 
 	constructor(relay: Relay, network: string, handlers: RelayHandlers) {
@@ -40,12 +43,15 @@ export class RelayWire implements Wire {
 			network,
 			send: (bytes) => {
 				if (!this.open) return 'dropped';
-				this.#down.push(bytes.slice());
+				if (!this.#hanging) this.#down.push(bytes.slice());
 				return 'sent';
 			},
 			buffered: () => this.#down.reduce((bytes, { length }) => bytes + length, 0),
 			// A `bye` before it still arrives: the end comes with the last frame.
-			close: () => void this.#down.push(new Uint8Array()),
+			close: () => {
+				if (this.#hanging) this.#session.closed();
+				else this.#down.push(new Uint8Array());
+			},
 		};
 		this.#session = relay.open(socket);
 	}
@@ -53,7 +59,7 @@ export class RelayWire implements Wire {
 	/** The device's end. */
 	readonly connection: RelayConnection = {
 		send: (frame) => {
-			if (this.open) this.#up.push(upFrames.encode(frame));
+			if (this.open && !this.#hanging) this.#up.push(upFrames.encode(frame));
 			return this.open;
 		},
 		close: () => this.cut(),
@@ -79,6 +85,12 @@ export class RelayWire implements Wire {
 		if (twice && decoded.value.type === 'deliver') this.#handlers.frame(decoded.value);
 	}
 
+	hang(): void {
+		this.#hanging = true;
+		this.#up.length = 0;
+		this.#down.length = 0;
+	}
+
 	cut(): void {
 		if (!this.open) return;
 		this.open = false;
@@ -100,7 +112,10 @@ class PeerWire implements Wire {
 		[];
 	readonly #links: PeerLink[];
 	readonly #ends: readonly [End, End];
+	#hanging = false;
 	open = true;
+	/** Frames that came out at the other end. */
+	carried = 0;
 
 	constructor(a: End, b: End) {
 		this.#ends = [a, b];
@@ -114,7 +129,7 @@ class PeerWire implements Wire {
 			device: other.self,
 			fingerprints: { local: `dtls ${own.self}`, remote: `dtls ${other.self}` },
 			send: (bytes) => {
-				if (this.open) frames.push(bytes.slice());
+				if (this.open && !this.#hanging) frames.push(bytes.slice());
 				return this.open;
 			},
 			close: () => this.cut(),
@@ -144,7 +159,14 @@ class PeerWire implements Wire {
 		const bytes = from?.frames.shift();
 		// The receiving end knows the wire by its own link.
 		const own = this.#links.find((link) => link !== from?.link);
-		if (bytes && from && own) from.to.handlers.received(own, bytes);
+		if (!bytes || !from || !own) return;
+		this.carried++;
+		from.to.handlers.received(own, bytes);
+	}
+
+	hang(): void {
+		this.#hanging = true;
+		for (const queue of this.#queues) queue.frames.length = 0;
 	}
 
 	cut(): void {
@@ -185,6 +207,16 @@ export class PeerAir {
 				if (self) this.leave(self);
 			},
 		};
+	}
+
+	/** Frames that went directly so far. */
+	get carried(): number {
+		return this.wires.reduce((sum, { carried }) => sum + carried, 0);
+	}
+
+	/** The open link between two devices. */
+	between(a: DeviceId, b: DeviceId): Wire | undefined {
+		return this.wires.find((wire) => wire.touches(a) && wire.touches(b));
 	}
 
 	/** The device is gone from the air, with all its links. */
