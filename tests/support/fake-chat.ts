@@ -81,3 +81,9 @@ export function pageRange(
 		}
 	}
 }
+
+/** Bytes for the key or id number `count`: spread by a multiplicative hash, so that neighbours look different. */
+export function spread(count: number, length: number): Uint8Array {
+	const seed = Math.imul(count, 0x9e3779b1);
+	return Uint8Array.from({ length }, (_, at) => (Math.imul(seed, at * 2 + 1) >>> 24) ^ (at * 31));
+}

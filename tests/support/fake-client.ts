@@ -34,6 +34,7 @@ import {
 	NOTHING,
 	empty,
 	pageRange,
+	spread,
 	summary,
 	type FakeConversation,
 	type FakeMessage,
@@ -477,19 +478,13 @@ export class FakeClient implements Client {
 		for (const listener of this.#listeners) listener({ ...NOTHING, ...change });
 	}
 
-	#bytes(length: number): Uint8Array {
-		// Spread by a multiplicative hash, so that keys made one after the other look different.
-		const seed = Math.imul(++this.#count, 0x9e3779b1);
-		return Uint8Array.from({ length }, (_, at) => (Math.imul(seed, at * 2 + 1) >>> 24) ^ (at * 31));
-	}
-
 	// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says which kind
 	#id<Kind extends AnyId>(): Kind {
-		return idFrom<Kind>(this.#bytes(16));
+		return idFrom<Kind>(spread(++this.#count, 16));
 	}
 
 	#account(): AccountId {
-		return idFrom<AccountId>(this.#bytes(32));
+		return idFrom<AccountId>(spread(++this.#count, 32));
 	}
 
 	#myAccount(): AccountId {

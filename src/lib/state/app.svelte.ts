@@ -21,7 +21,6 @@ import { Toasts } from './toasts.svelte.ts';
 
 export type { NotificationProblem as Problem };
 
-
 export class App {
 	readonly client: Client;
 	readonly look: Look;

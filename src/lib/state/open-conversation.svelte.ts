@@ -24,6 +24,8 @@ export class OpenConversation {
 	unreadFrom = $state<Position | undefined>();
 	unreadAtOpening = $state(0);
 	replyTo = $state.raw<Message | undefined>();
+	/** Messages sent from here since it was opened. */
+	sent = $state(0);
 	/** The message that was jumped to, for its flash. */
 	flashed = $state<MessageId | undefined>();
 	readonly rows: readonly Row[];

@@ -36,8 +36,7 @@ export function toRows(messages: readonly Message[], options: RowOptions): Row[]
 	let divided = false;
 	messages.forEach((message, index) => {
 		const before = breaks[index];
-		if (before?.day)
-			rows.push({ kind: 'day', key: `day ${dayKey(message.sent)}`, at: message.sent });
+		if (before?.day) rows.push({ kind: 'day', key: `day ${message.id}`, at: message.sent });
 		if (before?.unread && !divided) {
 			divided = true;
 			rows.push({ kind: 'unread', key: 'unread' });

@@ -1,0 +1,133 @@
+import { afterEach, expect, test } from 'vitest';
+import { render } from 'vitest-browser-svelte';
+import { page } from 'vitest/browser';
+import { FakeClient } from '../../../../tests/support/fake-client.ts';
+import Harness from '../../../../tests/support/Harness.svelte';
+import type { ConversationId } from '../../../core/model.ts';
+import { App } from '../../state/app.svelte.ts';
+import { Look } from '../../state/look.svelte.ts';
+import { OpenConversation } from '../../state/open-conversation.svelte.ts';
+import MessageLog from './MessageLog.svelte';
+
+const closers: (() => void)[] = [];
+afterEach(() => {
+	for (const close of closers.splice(0)) close();
+});
+
+async function log(
+	fill: (client: FakeClient, id: ConversationId) => void,
+	unread = 0,
+): Promise<{ client: FakeClient; id: ConversationId; scroller: HTMLElement }> {
+	const client = new FakeClient();
+	await client.start('Sam');
+	const id = client.addConversation({ name: 'Maya Lindqvist', unread });
+	fill(client, id);
+	const app = new App(client, new Look(undefined));
+	await app.start();
+	const open = new OpenConversation(app, id);
+	await open.open();
+	const conversation = app.conversation(id);
+	if (!conversation) throw new Error('no conversation');
+	await render(Harness, { app, open, component: MessageLog, given: { conversation } });
+	closers.push(() => {
+		open.close();
+		app.close();
+	});
+	return { client, id, scroller: page.getByRole('log').element() as HTMLElement };
+}
+
+const fromBottom = (node: HTMLElement): number =>
+	node.scrollHeight - node.scrollTop - node.clientHeight;
+const fill =
+	(count: number) =>
+	(client: FakeClient, id: ConversationId): void => {
+		for (let at = 0; at < count; at++) {
+			client.addMessage(id, { text: `${at} ${'words '.repeat((at * 7) % 40)}`, sent: at * 60_000 });
+		}
+	};
+
+test('opens at the newest message and stays there when more arrive', async () => {
+	const { client, id, scroller } = await log(fill(300));
+	await expect.element(page.getByText(/^299 /u)).toBeVisible();
+	await expect.poll(() => fromBottom(scroller)).toBeLessThan(2);
+	client.receive(id, 'the newest of all');
+	await expect.element(page.getByText(/^the newest of all/u)).toBeVisible();
+	await expect.poll(() => fromBottom(scroller)).toBeLessThan(2);
+});
+
+test('opens at the first of 2,000 unread messages, under the line that says so', async () => {
+	await log(fill(5000), 2000);
+	await expect.element(page.getByText('2,000 new messages')).toBeVisible();
+	await expect.element(page.getByText(/^3000 /u)).toBeVisible();
+});
+
+test('older messages come in above without moving what is read', async () => {
+	const { scroller } = await log(fill(1000));
+	await expect.element(page.getByText(/^999 /u)).toBeVisible();
+	await expect.poll(() => fromBottom(scroller)).toBeLessThan(2);
+	await new Promise(requestAnimationFrame);
+	await new Promise(requestAnimationFrame);
+	const seen = new Set<string>();
+	for (let step = 0; step < 12; step++) {
+		scroller.scrollTop -= 400;
+		await new Promise(requestAnimationFrame);
+		await new Promise(requestAnimationFrame);
+		const first = [...scroller.querySelectorAll<HTMLElement>('[data-message]')].find(
+			(each) => each.getBoundingClientRect().top >= scroller.getBoundingClientRect().top,
+		);
+		seen.add(first?.textContent.trim().split(' ')[0] ?? '');
+	}
+	// Each step of the wheel went further up: nothing threw the person back down.
+	const numbers = [...seen].map(Number);
+	expect(numbers).toEqual([...numbers].sort((one, other) => other - one));
+	expect(numbers.at(-1)).toBeLessThan(960);
+});
+
+test('markup, scripts and dangerous links in a message are only text', async () => {
+	const { scroller } = await log((client, id) => {
+		client.addMessage(id, {
+			text: '<img src=x onerror=alert(1)><b>bold</b> javascript:alert(1) https://bank.example@evil.example/x',
+			sent: 1,
+		});
+	});
+	await expect.element(page.getByText(/<img src=x/u)).toBeVisible();
+	expect(scroller.querySelector('article img, article b')).toBeNull();
+	const links = [...scroller.querySelectorAll('a')].filter((each) => each.closest('article'));
+	expect(links.map((each) => each.protocol)).toEqual(['https:']);
+	expect(links[0]?.rel).toContain('noopener');
+	await expect.element(page.getByText('(evil.example)')).toBeVisible();
+});
+
+test('a very long text is folded and opens', async () => {
+	await log((client, id) => {
+		client.addMessage(id, { text: `${'word '.repeat(3000)}the very end`, sent: 1 });
+	});
+	await expect.element(page.getByText(/the very end/u)).not.toBeInTheDocument();
+	await page.getByRole('button', { name: /Read more/u }).click();
+	await expect.element(page.getByText(/the very end/u)).toBeInTheDocument();
+});
+
+test('a failed message says why and offers what can be done', async () => {
+	const { client, id } = await log((client, id) => {
+		client.addMessage(id, {
+			mine: true,
+			text: 'Are you awake?',
+			sent: 1,
+			delivery: { kind: 'failed', reason: 'mailbox-full' },
+		});
+	});
+	await expect.element(page.getByText(/Not sent: their mailbox is full/u)).toBeVisible();
+	await page.getByRole('button', { name: 'Try again' }).click();
+	await expect.element(page.getByRole('img', { name: 'Waiting to send' })).toBeVisible();
+	expect((await client.conversation(id))?.failed).toBe(0);
+});
+
+test('what was on the screen is read, and only that', async () => {
+	const { client, id, scroller } = await log(fill(400), 200);
+	await expect.element(page.getByText('200 new messages')).toBeVisible();
+	await expect.poll(async () => (await client.conversation(id))?.unread).toBeLessThan(200);
+	expect((await client.conversation(id))?.unread).toBeGreaterThan(150);
+	await page.getByRole('button', { name: /Jump to latest/u }).click();
+	await expect.poll(() => fromBottom(scroller)).toBeLessThan(2);
+	await expect.poll(async () => (await client.conversation(id))?.unread).toBe(0);
+});
