@@ -29,7 +29,7 @@ export async function hostEngine(options: HostOptions, signal: AbortSignal): Pro
 	if (!stored || signal.aborted) return;
 	const identity = openIdentity(stored);
 	const groups = await createGroupCrypto({ identity, clock: systemClock });
-	const store = environment.openStore();
+	const store = environment.engineStore();
 	const hosted = connectTabs(options);
 	const engine = runEngine(
 		{

@@ -5,7 +5,7 @@ import { createIdentity, type StoredIdentity } from '../crypto/identity.ts';
 import { createDataKey, createSealer, type StoredDataKey } from '../crypto/sealing.ts';
 import type { Clock, Random, SmallCrypto, Store } from '../ports.ts';
 import { openDatabase, type IdbDatabase } from '../storage/idb-database.ts';
-import { createIdbStore } from '../storage/idb-store.ts';
+import { createIdbStore, type Durability } from '../storage/idb-store.ts';
 import { createMemoryDisk, createMemoryStore } from '../storage/memory-store.ts';
 import { createTouchedChannel } from './changes.ts';
 
@@ -18,8 +18,8 @@ export interface Environment {
 	identity(): Promise<StoredIdentity | undefined>;
 	/** Makes the keys of this device at the first call in any context, and returns the same ones ever after. */
 	createIdentity(): Promise<StoredIdentity>;
-	/** Another store on the same rows. */
-	openStore(): Store;
+	/** Another store on the same rows, whose writes are on disk when they resolve. */
+	engineStore(): Store;
 }
 
 export const systemClock: Clock = {
@@ -76,15 +76,16 @@ export async function openEnvironment(outdated: () => void): Promise<Environment
 		return memoryEnvironment(); // private modes refuse to open or to store a key
 	}
 	const sealer = await createSealer(dataKey);
-	const openStore = () => createIdbStore(database, sealer, createTouchedChannel());
+	const open = (durability: Durability) =>
+		createIdbStore(database, { sealer, changes: createTouchedChannel(), durability });
 	return {
-		store: openStore(),
+		store: open('relaxed'),
 		crypto: smallCrypto,
 		kind: 'kept',
 		identity: () =>
 			database.use(async (db) => (await db.get('vault', 'identity')) as StoredIdentity | undefined),
 		createIdentity: () => keep(database, 'identity', newIdentity),
-		openStore,
+		engineStore: () => open('strict'),
 	};
 }
 
@@ -98,6 +99,6 @@ function memoryEnvironment(): Environment {
 		kind: 'memory',
 		identity: () => identity ?? Promise.resolve(undefined),
 		createIdentity: () => (identity ??= newIdentity()),
-		openStore,
+		engineStore: openStore,
 	};
 }

@@ -27,6 +27,12 @@ export interface TouchedChannel {
 	subscribe(listener: (touched: readonly Touched[]) => void): () => void;
 }
 
+/**
+ * `strict` for the engine: a ratchet must be on disk before its bytes leave. `relaxed` for what a person just did: it
+ * survives a killed browser, and is on screen without waiting for the disk.
+ */
+export type Durability = 'strict' | 'relaxed';
+
 /** Rows with nothing to hide, where sealing would only cost time. */
 const PLAIN: ReadonlySet<StoreName> = new Set<StoreName>(['seen']);
 
@@ -64,7 +70,7 @@ function createRowBox(sealer: RowSealer) {
 
 type Closed = Awaited<ReturnType<ReturnType<typeof createRowBox>['close']>>;
 
-function backendOf(database: IdbDatabase, sealer: RowSealer): Backend {
+function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durability): Backend {
 	const box = createRowBox(sealer);
 
 	async function list<Name extends StoreName>(store: Name, range: KeyRange) {
@@ -91,7 +97,7 @@ function backendOf(database: IdbDatabase, sealer: RowSealer): Backend {
 		async commit(checks, writes) {
 			const closed = await Promise.all(writes.map((write) => box.close(write)));
 			try {
-				return await database.use((db) => commitRows(db, checks, closed));
+				return await database.use((db) => commitRows(db, { checks, closed, durability }));
 			} catch (error) {
 				return failureOf(error);
 			}
@@ -110,14 +116,19 @@ async function rowsIn(db: Opened, store: StoreName, range: KeyRange) {
 	return rows;
 }
 
+interface Commit {
+	readonly checks: readonly Check[];
+	readonly closed: readonly Closed[];
+	readonly durability: Durability;
+}
+
 /** One IndexedDB transaction: it compares, and only then writes; on disk before it says so. */
 async function commitRows(
 	db: Opened,
-	checks: readonly Check[],
-	closed: readonly Closed[],
+	{ checks, closed, durability }: Commit,
 ): Promise<'done' | 'conflict'> {
 	const names = new Set([...checks, ...closed].map(({ store }) => store));
-	const tx = db.transaction([...names], 'readwrite', { durability: 'strict' });
+	const tx = db.transaction([...names], 'readwrite', { durability });
 	const current = await Promise.all(checks.map(({ store, key }) => tx.objectStore(store).get(key)));
 	if (checks.some(({ revision }, index) => current[index]?.revision !== revision)) {
 		await tx.done;
@@ -137,12 +148,17 @@ function failureOf(error: unknown): StoreFailure {
 	throw error;
 }
 
+export interface IdbStoreOptions {
+	readonly sealer: RowSealer;
+	readonly changes: TouchedChannel;
+	readonly durability: Durability;
+}
+
 export function createIdbStore(
 	database: IdbDatabase,
-	sealer: RowSealer,
-	changes: TouchedChannel,
+	{ sealer, changes, durability }: IdbStoreOptions,
 ): Store {
-	const backend = backendOf(database, sealer);
+	const backend = backendOf(database, sealer, durability);
 	const listeners = createListeners();
 	const stop = changes.subscribe(listeners.tell);
 	return {
