@@ -115,7 +115,7 @@ async function talking(browser: Browser, origin: string) {
 async function setNeverDirect(page: Page, origin: string): Promise<void> {
 	const back = page.url();
 	await page.goto(`${origin}/settings/privacy`);
-	await page.getByRole('switch', { name: /never connect directly/i }).click();
+	await page.getByRole('switch', { name: /always use the relay/i }).click();
 	await page.goto(back);
 }
 
