@@ -14,6 +14,9 @@ interface World {
 	readonly newGate: () => Promise<Gate>;
 }
 
+/** Not failures: a page left while it loads code for later, and a direct path that could not be had. */
+const FIREFOX_SAYS = /error loading dynamically imported module|^WebRTC: ICE failed/;
+
 export const test = base.extend<World>({
 	// Playwright reads which fixtures this one needs from its first parameter: none.
 	// eslint-disable-next-line no-empty-pattern
@@ -39,7 +42,7 @@ export const test = base.extend<World>({
 			return person;
 		});
 		for (const { complaints, strayRequests } of people) {
-			expect(complaints).toEqual([]);
+			expect(complaints.filter((complaint) => !FIREFOX_SAYS.test(complaint))).toEqual([]);
 			expect(strayRequests).toEqual([]);
 		}
 	},

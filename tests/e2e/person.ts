@@ -51,6 +51,19 @@ export class Person {
 		await expect(this.inviteCard).toBeVisible();
 	}
 
+	/** Turns direct connections off, so that the relay is the only way; ends where it began. */
+	async neverDirect(): Promise<void> {
+		const { href } = new URL(this.page.url());
+		await this.visit('/settings/privacy');
+		await this.page.getByRole('switch', { name: /Always use the relay/ }).check();
+		await this.visit(href);
+	}
+
+	/** Waits until the service worker holds the app: from then on it opens offline. */
+	async installed(): Promise<void> {
+		await this.page.evaluate(() => navigator.serviceWorker.ready.then(() => undefined));
+	}
+
 	get inviteCard(): Locator {
 		return this.page.getByRole('region', { name: 'Invite someone' }).first();
 	}
