@@ -107,10 +107,11 @@ async function applyProfile(
 	content: Extract<Content, { type: 'profile' }>,
 ): Promise<void> {
 	const person = await tx.get('people', opened.sender.account);
-	if (!person) return;
+	if (!person || content.version < person.profileVersion) return;
 	tx.put('people', person.account, {
 		...person,
 		profile: content.profile,
+		profileVersion: content.version,
 		entry: { address: content.address, keyPackage: content.keyPackage },
 	});
 	// The list shows the name: whoever watches the conversation must hear of it.

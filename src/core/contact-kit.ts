@@ -28,7 +28,8 @@ export async function profileContent(
 	if (!me || !account || !person) return undefined;
 	const { address, keyPackage } = await kitFor(work, account);
 	tx.put('people', account, { ...person, toldProfile: me.profileVersion });
-	return { type: 'profile', profile: me.profile, address, keyPackage };
+	const { profile, profileVersion: version } = me;
+	return { type: 'profile', profile, version, address, keyPackage };
 }
 
 /** The address stays when its keys are renewed; old keys stay readable for as long as others may use them. */

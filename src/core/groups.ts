@@ -190,6 +190,7 @@ export function putPerson(
 		account,
 		verification: { kind: 'unverified' },
 		entry: undefined,
+		profileVersion: 0,
 		toldProfile: 0,
 		...known,
 	});

@@ -166,9 +166,13 @@ async function storeOpened(
 	}
 }
 
-/** Beyond the bound nothing is kept; the hole in the sender's count asks for it again (SPEC CO-6). */
+/**
+ * Beyond the bound nothing is kept; the hole in the sender's count asks for it again (SPEC CO-6). In a broken channel no
+ * epoch begins any more: what is said there comes again in the one that takes over.
+ */
 function park(tx: Transaction, row: ChannelRow, incoming: Incoming): ChannelRow {
-	if (incoming.kind !== 'message' || row.parked >= MOST_PARKED) return row;
+	const isOver = row.status === 'broken' || row.parked >= MOST_PARKED;
+	if (incoming.kind !== 'message' || isOver) return row;
 	const { envelope, epoch, at, body } = incoming;
 	tx.put('parked', parkedKey.of(row.channel, epoch, envelope), { envelope, epoch, at, body });
 	const next = { ...row, parked: row.parked + 1 };

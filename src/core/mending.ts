@@ -43,6 +43,8 @@ async function replaceLost(work: Work, id: ConversationId, lost: ChannelId): Pro
 	if (!conversation) return;
 	const channels = conversation.channels.filter((channel) => channel !== lost);
 	tx.put('conversations', id, { ...conversation, channels });
+	tx.delete('channels', lost);
+	tx.delete('trees', lost);
 	await breakUpTo(work, id, conversation.generation);
 }
 

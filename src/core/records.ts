@@ -77,6 +77,8 @@ export interface PersonRow {
 	readonly conversation: ConversationId;
 	/** An address and key package they gave to us alone. */
 	readonly entry: Entrance | undefined;
+	/** Version of `profile`, by their count; 0 for what an invite link showed. */
+	readonly profileVersion: number;
 	/** Version of our own profile that was last put into the outbox for them. */
 	readonly toldProfile: number;
 }

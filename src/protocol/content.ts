@@ -52,6 +52,8 @@ const receipt = frame(2, 'receipt', {
  */
 const profile = frame(3, 'profile', {
 	profile: profileSchema,
+	/** Raised with each change, for packets overtake each other (SPEC CO-8). */
+	version: uint,
 	address: id<Address>(),
 	keyPackage: bytesUpTo(MAX_CARD_BYTES),
 });
