@@ -56,6 +56,7 @@ export default defineConfig(
 		ignores: [
 			'build/',
 			'build-demo/',
+			'build-bench/',
 			'.svelte-kit/',
 			'node_modules/',
 			'src/lib/paraglide/',
