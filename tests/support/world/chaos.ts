@@ -7,7 +7,8 @@ import { connect } from './people.ts';
 import { World } from './world.ts';
 
 const DAY = 24 * 60 * 60_000;
-const HEALING = 15 * 60_000;
+/** Longer than the wait before a gap is asked for again. */
+const HEALING = 8 * 60_000;
 
 export interface ChaosOutcome {
 	readonly complaints: readonly string[];
@@ -131,6 +132,8 @@ async function heal({ world, random }: Run): Promise<void> {
 		device.spare();
 		if (everybody) device.crash();
 		if (!device.running) await device.start();
+		// Most put the app away, which spares the world its small talk.
+		if (random.chance(0.7)) device.engine?.setVisible(false);
 	}
 	await world.flush();
 	await world.pass(HEALING, 5_000);
