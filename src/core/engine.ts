@@ -29,6 +29,8 @@ import { createWhisperSealer, type WhisperSealer } from './whispers.ts';
 const SKEW_WORTH_KEEPING = 1_000;
 const UPKEEP_EVERY = 24 * 60 * 60_000;
 /** Devices whose channel is remembered for signalling; the one heard longest ago goes first. */
+/** Whispers kept for a moment because their epoch is not reached yet. */
+const MOST_EARLY = 32;
 const MOST_HEARD = 2_000;
 
 export interface EngineEvents {
@@ -76,6 +78,8 @@ class RunningEngine implements Engine {
 	readonly #unwatch: () => void;
 	/** Where a device can be signalled to: the channel it was last heard in. */
 	readonly #channelsByDevice = new Map<DeviceId, ChannelId>();
+	/** Whispers that could not be opened: those of an epoch whose commit is still being applied here will be. */
+	readonly #early: { readonly channel: ChannelId; readonly body: Uint8Array }[] = [];
 	#skew = 0;
 	#upkeepDue = 0;
 	#stopped = false;
@@ -246,7 +250,12 @@ class RunningEngine implements Engine {
 	#hear(channel: ChannelId, body: Uint8Array): void {
 		this.#context.lanes.run('whispers', async () => {
 			const heard = await this.#sealer.open(channel, body);
-			if (!heard || this.#stopped) return;
+			if (this.#stopped) return;
+			if (!heard) {
+				this.#early.push({ channel, body });
+				if (this.#early.length > MOST_EARLY) this.#early.shift();
+				return;
+			}
 			const { device, whisper } = heard;
 			this.#remember(device, channel);
 			if (whisper.type !== 'signal') this.#presence.heard(heard);
@@ -254,6 +263,11 @@ class RunningEngine implements Engine {
 				this.#unlessHidden(() => this.#mesh.receiveSignal(device, whisper.payload));
 			}
 		});
+	}
+
+	/** What was said in an epoch that this device has now reached. */
+	#hearEarly(): void {
+		for (const { channel, body } of this.#early.splice(0)) this.#hear(channel, body);
 	}
 
 	#remember(device: DeviceId, channel: ChannelId): void {
@@ -284,6 +298,7 @@ class RunningEngine implements Engine {
 			if (store === 'outbox') conversations.add(outboxKey.conversation(key));
 		}
 		for (const conversation of conversations) this.#outbox.pump(conversation);
+		if (rows.some(({ store }) => store === 'channels')) this.#hearEarly();
 		if (rows.some(({ store }) => store === 'invites' || store === 'contactAddresses')) {
 			lanes.run('addresses', () => this.#registerAddresses());
 		}

@@ -28,7 +28,7 @@ export interface HeardWhisper {
 export interface WhisperSealer {
 	/** Undefined for a channel that is not open here. */
 	seal(channel: ChannelId, whisper: Whisper): Promise<Uint8Array | undefined>;
-	/** Undefined for anything that is not a whisper of another device in the channel's current epoch. */
+	/** Undefined for anything that is not a whisper of another device in one of the channel's latest epochs. */
 	open(channel: ChannelId, sealed: Uint8Array): Promise<HeardWhisper | undefined>;
 }
 
@@ -55,19 +55,27 @@ export function createWhisperSealer(context: EngineContext): WhisperSealer {
 		return scope;
 	}
 
+	async function openIn(scope: Scope, sealed: Uint8Array): Promise<HeardWhisper | undefined> {
+		const opened = await context.crypto.openWhisper(scope, scope.members, sealed);
+		if (!opened || opened.from.device === context.identity.device) return undefined;
+		const decoded = whispers.decode(opened.payload, MAX_EPHEMERAL_BYTES);
+		if (!decoded.ok) return undefined;
+		const { channel, conversation } = scope;
+		return { conversation, channel, device: opened.from.device, whisper: decoded.value };
+	}
+
 	return {
 		async seal(channel, whisper) {
 			const scope = await scopeOf(channel);
 			return scope && context.crypto.sealWhisper(scope, context.identity, whispers.encode(whisper));
 		},
 		async open(channel, sealed) {
-			const scope = await scopeOf(channel);
-			const opened = scope && (await context.crypto.openWhisper(scope, scope.members, sealed));
-			if (!opened || opened.from.device === context.identity.device) return undefined;
-			const decoded = whispers.decode(opened.payload, MAX_EPHEMERAL_BYTES);
-			if (!decoded.ok) return undefined;
-			const { conversation } = scope;
-			return { conversation, channel, device: opened.from.device, whisper: decoded.value };
+			if (!(await scopeOf(channel))) return undefined;
+			for (const scope of scopes.get(channel) ?? []) {
+				const heard = await openIn(scope, sealed);
+				if (heard) return heard;
+			}
+			return undefined;
 		},
 	};
 }
