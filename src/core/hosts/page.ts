@@ -6,7 +6,6 @@ import { createQueries } from '../client-queries.ts';
 import type { Conversation, ConversationId, LiveState, StorageCondition } from '../model.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import { openWords, type FromEngine, type ToEngine } from './changes.ts';
-import { hostEngine } from './engine-host.ts';
 import { openEnvironment, systemClock, systemRandom, type Environment } from './environment.ts';
 import { clearNews, showNews, type NoticePhrases } from './notices.ts';
 import { lendPeerLinks } from './peer-loan.ts';
@@ -153,18 +152,16 @@ function startWorker(
 
 /** Without IndexedDB there is nothing to share with a worker: the engine runs in the page. */
 function startHere(options: PageOptions, environment: Environment, received: Received): void {
-	void hostEngine(
-		{
-			environment,
-			origin: options.origin,
-			peers: undefined,
-			events: {
-				received: (conversations) => received([...conversations]),
-				caughtUp: () => undefined,
-			},
-		},
-		new AbortController().signal,
-	);
+	const events = {
+		received: (conversations: ReadonlySet<ConversationId>) => received([...conversations]),
+		caughtUp: () => undefined,
+	};
+	// Loaded only where it runs: a tab with a worker needs none of the cryptography.
+	void import('./engine-host.ts').then(({ hostEngine }) => {
+		const { origin } = options;
+		const forEver = new AbortController().signal;
+		return hostEngine({ environment, origin, peers: undefined, events }, forEver);
+	});
 }
 
 async function shownBy(): Promise<ServiceWorkerRegistration | undefined> {

@@ -2,6 +2,7 @@
 import type { Client } from '../../core/client.ts';
 import { startClient } from '../../core/hosts/page.ts';
 import engineWorker from '../../core/hosts/worker.ts?worker&url';
+import { OUTDATED } from '#lib/state/update.svelte.ts';
 import { m } from '#lib/paraglide/messages.js';
 
 /** Under `require-trusted-types-for 'script'` a worker's address must come from a policy that the CSP names. */
@@ -23,6 +24,7 @@ export function openSession(): Promise<Client> {
 			newMessage: m.notice_new_message(),
 			nothingNew: m.notice_nothing_new(),
 		},
-		outdated: () => location.reload(),
+		// Never a reload under the fingers: the person is told, and presses Restart.
+		outdated: () => dispatchEvent(new Event(OUTDATED)),
 	});
 }

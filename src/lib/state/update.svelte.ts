@@ -8,12 +8,16 @@ import { toHome } from '../browser/addresses.ts';
 /** How often an open app looks for a new version, in ms. */
 const LOOK_EVERY = 60 * 60_000;
 
+/** Told on the window when a newer version in another tab has changed the database. */
+export const OUTDATED = 'kith:outdated';
+
 export class Update {
 	ready = $state(false);
 	postponed = $state(false);
 	/** The browser says that there is no network. */
 	networkOff = $state(!navigator.onLine);
 	#workbox: Workbox | undefined;
+	#outdated = false;
 
 	/** Returns how to stop. `reconnect` is called when the browser finds the network again. */
 	start(reconnect: () => void): () => void {
@@ -23,17 +27,28 @@ export class Update {
 		};
 		addEventListener('online', follow);
 		addEventListener('offline', follow);
+		const outdated = (): void => {
+			this.#outdated = true;
+			this.ready = true;
+			this.postponed = false;
+		};
+		addEventListener(OUTDATED, outdated);
 		const look = setInterval(() => void this.#workbox?.update(), LOOK_EVERY);
 		void this.#register();
 		return () => {
 			removeEventListener('online', follow);
 			removeEventListener('offline', follow);
+			removeEventListener(OUTDATED, outdated);
 			clearInterval(look);
 		};
 	}
 
 	/** The person pressed Restart: the waiting version takes over and the page loads anew. */
 	apply(): void {
+		if (this.#outdated) {
+			location.reload(); // the new version is in place already
+			return;
+		}
 		this.#workbox?.addEventListener('controlling', () => location.reload());
 		this.#workbox?.messageSkipWaiting();
 	}
