@@ -8,7 +8,6 @@ import type {
 	Address,
 	ConversationId,
 	DeviceId,
-	EnvelopeId,
 	MessageId,
 } from '../protocol/ids.ts';
 
@@ -20,7 +19,7 @@ export {
 } from '../protocol/limits.ts';
 export type { RefusalCode } from '../protocol/errors.ts';
 export type { AddressState } from '../protocol/frames.ts';
-export type { AccountId, Address, ConversationId, DeviceId, EnvelopeId, MessageId, Profile };
+export type { AccountId, Address, ConversationId, DeviceId, MessageId, Profile };
 
 /** Sortable place of a message (SPEC CO-2) with its id as tie-break: `order` + `-` + message id. */
 export type Position = string;
