@@ -3,13 +3,7 @@
 import type { Profile } from '../protocol/content.ts';
 import type { RefusalCode } from '../protocol/errors.ts';
 import type { AddressState } from '../protocol/frames.ts';
-import type {
-	AccountId,
-	Address,
-	ConversationId,
-	DeviceId,
-	MessageId,
-} from '../protocol/ids.ts';
+import type { AccountId, Address, ConversationId, DeviceId, MessageId } from '../protocol/ids.ts';
 
 export {
 	CLOCK_SKEW_NOTICE,
