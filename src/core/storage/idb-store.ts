@@ -33,6 +33,8 @@ export interface TouchedChannel {
  */
 export type Durability = 'strict' | 'relaxed';
 
+/** A count in IndexedDB is an unsigned long. */
+const MOST_ROWS = 2 ** 32 - 1;
 /** Rows with nothing to hide, where sealing would only cost time. */
 const PLAIN: ReadonlySet<StoreName> = new Set<StoreName>(['seen']);
 
@@ -42,13 +44,13 @@ function newRevision(): number {
 	return (words[0] ?? 0) * 0x10000 + ((words[1] ?? 0) & 0xffff) + 1;
 }
 
-function rangeOf({ prefix, after, before }: KeyRange): IDBKeyRange {
+/** Undefined where nothing can be: IndexedDB throws at an empty range. */
+function rangeOf({ prefix, after, before }: KeyRange): IDBKeyRange | undefined {
+	const end = `${prefix}\uffff`;
 	const lower = after !== undefined && after >= prefix ? after : prefix;
-	const upper = before ?? prefix + '\uffff';
-	if (upper < lower || (upper === lower && before !== undefined)) {
-		return IDBKeyRange.bound(lower, lower, true, false); // empty, without a special case at the caller
-	}
-	return IDBKeyRange.bound(lower, upper, lower === after, before !== undefined);
+	const upper = before !== undefined && before < end ? before : end;
+	if (upper <= lower) return undefined;
+	return IDBKeyRange.bound(lower, upper, lower === after, upper === before);
 }
 
 /** Turns rows into what stands on the disk, and back. */
@@ -105,13 +107,24 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 	};
 }
 
-async function rowsIn(db: Opened, store: StoreName, range: KeyRange) {
+async function rowsIn(db: Opened, store: StoreName, wanted: KeyRange) {
+	const range = rangeOf(wanted);
+	const limit = Math.min(wanted.limit, MOST_ROWS);
+	if (!range || limit === 0) return [];
+	const shelf = db.transaction(store).store;
+	if (!wanted.newestFirst) {
+		// Far faster than a cursor; both see the same state, for they are of one transaction.
+		const [keys, found] = await Promise.all([
+			shelf.getAllKeys(range, limit),
+			shelf.getAll(range, limit),
+		]);
+		return found.map((row, index) => ({ key: keys[index] ?? '', row }));
+	}
 	const rows: { key: string; row: StoredRow }[] = [];
-	const direction = range.newestFirst ? 'prev' : 'next';
-	let cursor = await db.transaction(store).store.openCursor(rangeOf(range), direction);
-	while (cursor && rows.length < range.limit) {
+	let cursor = await shelf.openCursor(range, 'prev');
+	while (cursor && rows.length < limit) {
 		rows.push({ key: cursor.key, row: cursor.value });
-		cursor = rows.length < range.limit ? await cursor.continue() : null;
+		cursor = rows.length < limit ? await cursor.continue() : null;
 	}
 	return rows;
 }

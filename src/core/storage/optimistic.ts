@@ -36,6 +36,11 @@ export interface Backend {
 /** So many conflicts in a row mean a body that conflicts with itself: a bug. */
 const MOST_ATTEMPTS = 50;
 
+function isIn({ prefix, after, before }: KeyRange, key: string): boolean {
+	if (after !== undefined && key <= after) return false;
+	return key.startsWith(prefix) && (before === undefined || key < before);
+}
+
 const nameOf = (store: StoreName, key: string) => `${store}/${key}`;
 
 /** One attempt: what it read, and what it wants written. */
@@ -62,11 +67,19 @@ class Attempt implements Transaction {
 		store: Name,
 		range: KeyRange,
 	): Promise<readonly Entry<Name>[]> {
-		const stored = await this.#backend.list(store, range);
-		return stored.filter(({ key }) => {
-			const written = this.writes.get(nameOf(store, key));
-			return !written || written.value !== undefined;
-		});
+		const own = [...this.writes.values()].filter((write) => write.store === store);
+		// Rows deleted here must not leave less than was asked for.
+		const limit = range.limit + own.length;
+		const stored = await this.#backend.list(store, { ...range, limit });
+		if (own.length === 0) return stored;
+		const rows = new Map(stored.map(({ key, value }) => [key, value]));
+		for (const { key, value } of own) {
+			if (value === undefined) rows.delete(key);
+			else if (isIn(range, key)) rows.set(key, value as Rows[Name]);
+		}
+		const keys = [...rows.keys()].sort();
+		if (range.newestFirst) keys.reverse();
+		return keys.slice(0, range.limit).map((key) => ({ key, value: rows.get(key) as Rows[Name] }));
 	}
 
 	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void {

@@ -1,0 +1,183 @@
+// The store in IndexedDB: how to have one to test, and what only it must do.
+import { deleteDB, openDB } from 'idb';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openBox, sealBox } from '../../src/core/crypto/aes-box.ts';
+import { createDataKey, createSealer, RowNotAuthentic } from '../../src/core/crypto/sealing.ts';
+import { openDatabase, type IdbDatabase } from '../../src/core/storage/idb-database.ts';
+import {
+	createIdbStore,
+	type RowSealer,
+	type TouchedChannel,
+} from '../../src/core/storage/idb-store.ts';
+import { MIGRATIONS, type StoredRow } from '../../src/core/storage/schema.ts';
+import type { Store } from '../../src/core/ports.ts';
+import { fromBase64Url } from '../../src/protocol/ids.ts';
+import golden from '../vectors/databases/version-1.json' with { type: 'json' };
+import { createTouchedAir } from '../support/touched.ts';
+import type { StoreUnderTest } from './store.ts';
+
+const NAME = 'kith-store-test';
+let databases = 0;
+
+/** Handles on a database of its own. */
+export async function openIdbSubject(channel: () => TouchedChannel): Promise<StoreUnderTest> {
+	const name = `${NAME}-${databases++}`;
+	const sealer = await createSealer(await createDataKey());
+	const stores: Store[] = [];
+	return {
+		open() {
+			const options = { sealer, changes: channel(), durability: 'relaxed' } as const;
+			const store = createIdbStore(openDatabase(name), options);
+			stores.push(store);
+			return Promise.resolve(store);
+		},
+		async dispose() {
+			for (const store of stores) store.close();
+			await deleteDB(name);
+		},
+	};
+}
+
+/** Rules of the IndexedDB store alone; to be called where `indexedDB` is. */
+export function idbRules(): void {
+	describe('a database', () => {
+		let name: string;
+		let sealer: RowSealer;
+		let database: IdbDatabase;
+		let store: Store;
+		let outdated: number;
+
+		beforeEach(async () => {
+			name = `${NAME}-${databases++}`;
+			sealer = await createSealer(await createDataKey());
+			outdated = 0;
+			database = openDatabase(name, {
+				outdated: () => {
+					outdated++;
+				},
+			});
+			store = openStore();
+		});
+		afterEach(async () => {
+			store.close();
+			await deleteDB(name);
+		});
+
+		function openStore(): Store {
+			const changes = createTouchedAir()();
+			return createIdbStore(database, { sealer, changes, durability: 'relaxed' });
+		}
+
+		const write = (key: string, text: string) =>
+			store.transact((tx) => Promise.resolve(tx.put('drafts', key, text)));
+
+		test('a connection that is closed behind its back is opened again', async () => {
+			await write('a', 'one');
+			await database.use((db) => Promise.resolve(db.close()));
+			expect(await store.get('drafts', 'a')).toBe('one');
+			await database.use((db) => Promise.resolve(db.close()));
+			expect(await write('b', 'two')).toMatchObject({ ok: true });
+			await database.use((db) => Promise.resolve(db.close()));
+			expect(await store.list('drafts', { prefix: '', limit: 9 })).toHaveLength(2);
+		});
+
+		test('a connection lost in the middle of a transaction: its work is done again, once', async () => {
+			await write('n', '1');
+			let runs = 0;
+			const outcome = await store.transact(async (tx) => {
+				runs++;
+				const before = Number(await tx.get('drafts', 'n'));
+				if (runs === 1) await database.use((db) => Promise.resolve(db.close()));
+				tx.put('drafts', 'n', String(before + 1));
+			});
+			expect(outcome.ok).toBe(true);
+			expect(await store.get('drafts', 'n')).toBe('2');
+		});
+
+		test('a newer version of the app is let in, and this one says that it is outdated', async () => {
+			await write('a', 'one');
+			const newer = await openDB(name, MIGRATIONS.length + 1);
+			expect(outdated).toBe(1);
+			newer.close();
+			// The older code cannot open what the newer one has made.
+			await expect(store.get('drafts', 'a')).rejects.toThrow();
+		});
+
+		test('after close nothing is read or written, and nothing hangs', async () => {
+			await write('a', 'one');
+			store.close();
+			await expect(store.get('drafts', 'a')).rejects.toThrow('closed');
+			expect(await write('b', 'two')).toEqual({ ok: false, error: 'unavailable' });
+			store = openStore();
+		});
+
+		test('nothing at rest can be read', async () => {
+			const secret = 'meet me at the pier';
+			await write('a', secret);
+			await store.transact((tx) => Promise.resolve(tx.put('seen', 'envelope', 7)));
+			const raw = await openDB(name);
+			for (const shelf of raw.objectStoreNames) {
+				for (const row of (await raw.getAll(shelf)) as StoredRow[]) {
+					const text = new TextDecoder('latin1').decode(row.sealed);
+					expect(text).not.toContain('pier');
+					expect(Object.keys(row).sort()).toEqual(['revision', 'sealed']);
+				}
+			}
+			raw.close();
+		});
+
+		test('rows that changed places are refused', async () => {
+			await write('a', 'one');
+			await write('b', 'two');
+			const raw = await openDB(name);
+			const [a, b] = [
+				(await raw.get('drafts', 'a')) as unknown,
+				(await raw.get('drafts', 'b')) as unknown,
+			];
+			await raw.put('drafts', b, 'a');
+			await raw.put('drafts', a, 'b');
+			await raw.put('messageKeys', a, 'a');
+			raw.close();
+			await expect(store.get('drafts', 'a')).rejects.toThrow(RowNotAuthentic);
+			await expect(store.list('drafts', { prefix: '', limit: 9 })).rejects.toThrow(RowNotAuthentic);
+			await expect(store.get('messageKeys', 'a')).rejects.toThrow(RowNotAuthentic);
+		});
+
+		test('a database of version 1 opens, and says what it said', async () => {
+			await writeGolden(name);
+			sealer = await goldenSealer();
+			store = openStore();
+			for (const { store: shelf, key, value } of golden.values) {
+				expect(await store.get(shelf as 'drafts', key)).toEqual(value);
+			}
+		});
+	});
+}
+
+/** As version 1 made it: its own list of stores, not the code's. */
+async function writeGolden(name: string): Promise<void> {
+	const raw = await openDB(name, 1, {
+		upgrade(db) {
+			for (const shelf of golden.stores) db.createObjectStore(shelf);
+		},
+	});
+	for (const { store, key, revision, sealed } of golden.rows) {
+		await raw.put(store, { revision, sealed: fromBase64Url(sealed) }, key);
+	}
+	raw.close();
+}
+
+async function goldenSealer(): Promise<RowSealer> {
+	const raw = fromBase64Url(golden.dataKey) ?? new Uint8Array();
+	const usages: KeyUsage[] = ['encrypt', 'decrypt'];
+	const key = await crypto.subtle.importKey('raw', raw, 'AES-GCM', false, usages);
+	const bytes = (text: string) => new TextEncoder().encode(text);
+	return {
+		seal: (plain, place) => sealBox(key, plain, bytes(place)),
+		async open(sealed, place) {
+			const plain = await openBox(key, sealed, bytes(place));
+			if (!plain) throw new RowNotAuthentic(place);
+			return plain;
+		},
+	};
+}
