@@ -54,6 +54,16 @@ class WhisperingPeer extends Peer {
 	}
 }
 
+/** PeerJS refuses ids with a mark at an end or two in a row, as one device id in twelve has: the same in hex. */
+function peerId(device: DeviceId): string {
+	return Array.from(device, (character) => character.charCodeAt(0).toString(16)).join('');
+}
+
+function deviceOf(peer: string): DeviceId {
+	const codes = peer.match(/../g) ?? [];
+	return codes.map((code) => String.fromCharCode(parseInt(code, 16))).join('') as DeviceId;
+}
+
 export function createPeerLinks(): PeerLinks {
 	let active: ActivePeer | undefined;
 	return {
@@ -79,7 +89,7 @@ class ActivePeer {
 		this.#self = self;
 		this.#handlers = handlers;
 		signallingOfNext = (message) => this.#signalOut(message);
-		this.#peer = new WhisperingPeer(self, {
+		this.#peer = new WhisperingPeer(peerId(self), {
 			debug: 0,
 			config: {
 				iceServers: iceServers.map(({ urls, username, credential }) => ({
@@ -96,13 +106,13 @@ class ActivePeer {
 	}
 
 	connect(device: DeviceId): void {
-		this.#adopt(this.#peer.connect(device, { serialization: 'raw', reliable: true }));
+		this.#adopt(this.#peer.connect(peerId(device), { serialization: 'raw', reliable: true }));
 	}
 
 	receiveSignal(from: DeviceId, payload: string): void {
 		const message = parseSignal(payload);
 		// The claimed sender is whoever the whisper was sealed by, not what the message says.
-		if (message) this.#peer.takeSignal({ ...message, src: from, dst: this.#self });
+		if (message) this.#peer.takeSignal({ ...message, src: peerId(from), dst: peerId(this.#self) });
 	}
 
 	stop(): void {
@@ -110,7 +120,7 @@ class ActivePeer {
 	}
 
 	#signalOut(message: ServerMessage): void {
-		if (message.dst) this.#handlers.signal(message.dst as DeviceId, JSON.stringify(message));
+		if (message.dst) this.#handlers.signal(deviceOf(message.dst), JSON.stringify(message));
 	}
 
 	#adopt(connection: DataConnection): void {
@@ -152,7 +162,7 @@ function openLink(connection: DataConnection): PeerLink | undefined {
 	const remote = fingerprintOf(connection.peerConnection.remoteDescription);
 	if (local === undefined || remote === undefined) return undefined;
 	return {
-		device: connection.peer as DeviceId,
+		device: deviceOf(connection.peer),
 		fingerprints: { local, remote },
 		send(frame) {
 			const channel = connection.dataChannel;
