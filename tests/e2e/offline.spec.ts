@@ -7,6 +7,7 @@ import { expect, meet, test as base } from './fixtures.ts';
 
 /** A relay whose app can be replaced by another version. */
 const test = base.extend<{ build: string }>({
+	// eslint-disable-next-line no-empty-pattern -- Playwright reads the needed fixtures from it: none
 	build: async ({}, use) => {
 		const build = mkdtempSync(join(tmpdir(), 'kith-build-'));
 		cpSync('build', build, { recursive: true });
