@@ -12,6 +12,9 @@ const PING_EVERY = 5_000;
 const SILENCE_LIMIT = 12_000;
 /** After a failed or ended link, wait before wanting it again. */
 const WANT_AGAIN_AFTER = 15_000;
+/** A data channel opens in a fraction of this where it can open at all, ms. */
+const OPENS_WITHIN = 4_000;
+const ATTEMPTS = 3;
 const MOST_LINKS = 16;
 /** Envelopes on one link that wait for an acknowledgement; beyond it the relay is the better way. */
 const MOST_UNACKNOWLEDGED = 512;
@@ -109,7 +112,15 @@ class Mesh implements PeerMesh {
 		if (!this.#started || !peers || identity.device > device || this.#links.has(device)) return;
 		if (this.#links.size >= MOST_LINKS || clock.now() < (this.#notBefore.get(device) ?? 0)) return;
 		this.#notBefore.set(device, clock.now() + WANT_AGAIN_AFTER);
+		this.#tryToLink(device, peers);
+	}
+
+	/** Signalling goes by whispers, and a whisper may be lost: an attempt that leads nowhere is made again. */
+	#tryToLink(device: DeviceId, peers: PeerLinks, attempt = 1): void {
+		if (!this.#started || this.#links.has(device)) return;
 		peers.connect(device);
+		if (attempt === ATTEMPTS) return;
+		this.#ports.clock.schedule(OPENS_WITHIN, () => this.#tryToLink(device, peers, attempt + 1));
 	}
 
 	receiveSignal(from: DeviceId, payload: string): void {
