@@ -35,7 +35,9 @@ async function notifications({ context }: Person) {
 	const [worker] = context.serviceWorkers();
 	if (!worker) return [];
 	return worker.evaluate(async () => {
-		const { registration } = globalThis as unknown as ServiceWorkerGlobalScope;
+		const { registration } = globalThis as unknown as {
+			registration: ServiceWorkerRegistration;
+		};
 		return (await registration.getNotifications()).map(({ title, body }) => ({ title, body }));
 	});
 }
