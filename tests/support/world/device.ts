@@ -24,6 +24,13 @@ interface Keys {
 	readonly groups: GroupCrypto;
 }
 
+const OFFLINE: LiveState = {
+	connection: { kind: 'starting' },
+	presence: new Map(),
+	clockSkew: undefined,
+	relay: undefined,
+};
+
 export class Device {
 	readonly name: string;
 	readonly disk: MemoryDisk = createMemoryDisk();
@@ -72,7 +79,7 @@ export class Device {
 				groups: busy.order(groups),
 				crypto,
 				relay,
-				peers: this.#world.air.port(),
+				peers: this.#world.direct ? this.#world.air.port() : undefined,
 				clock,
 				random,
 				log: {
@@ -87,25 +94,30 @@ export class Device {
 				caughtUp: () => undefined,
 			},
 		);
-		const engine = this.engine;
-		this.client = openClient({
+		this.client = this.openClient();
+		await this.client.start(this.name);
+	}
+
+	/** The door of another tab. */
+	openClient(): Client {
+		const engine = () => this.engine;
+		return openClient({
 			store: createMemoryStore(this.disk),
-			crypto,
-			relay,
-			clock,
-			random,
+			crypto: this.#world.busy.order(smallCrypto),
+			relay: this.#relayLink(this.#life),
+			clock: this.#clock(),
+			random: this.#random,
 			engine: {
-				setTyping: (id, on) => engine.setTyping(id, on),
-				hurry: () => engine.hurry(),
-				live: (): LiveState => engine.live(),
+				setTyping: (id, on) => engine()?.setTyping(id, on),
+				hurry: () => engine()?.hurry(),
+				live: () => engine()?.live() ?? OFFLINE,
 				watch: () => () => undefined,
 				storage: () => ({ kind: 'kept', persistent: true }),
 				enableNotifications: () => Promise.resolve(undefined),
 				testNotification: () => Promise.resolve(undefined),
 			},
-			createIdentity: () => Promise.resolve(identity),
+			createIdentity: () => Promise.resolve(this.identity),
 		});
-		await this.client.start(this.name);
 	}
 
 	/** A store on its disk beside the engine's, as another tab opens one. */

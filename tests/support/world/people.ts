@@ -1,5 +1,6 @@
 // What people do in the world, and what they should then see.
-import type { ConversationId } from '../../../src/core/model.ts';
+import type { ConversationId, MessageId } from '../../../src/core/model.ts';
+import { outboxKey, type ChannelRow } from '../../../src/core/records.ts';
 import type { Device } from './device.ts';
 import type { World } from './world.ts';
 
@@ -50,4 +51,34 @@ export async function textsOf(device: Device, chat: ConversationId): Promise<str
 		position = page.messages.at(-1)?.position ?? '';
 		if (!page.newerExist) return texts;
 	}
+}
+
+export async function deliveryOf(device: Device, id: MessageId): Promise<string | undefined> {
+	return (await device.client.message(id))?.delivery.kind;
+}
+
+/** Says something, and returns its id. */
+export async function say({ device, chat }: Party, text: string): Promise<MessageId> {
+	const sent = await device.client.send(chat, text);
+	if (!sent.ok) throw new Error(`"${text}" is ${sent.error.kind}`);
+	return sent.value;
+}
+
+/** The channel in use between two people, as one of them keeps it. */
+export async function channelOf({ device, chat }: Party): Promise<ChannelRow> {
+	const store = device.openStore();
+	const channel = (await store.get('conversations', chat))?.channels[0];
+	const row = channel && (await store.get('channels', channel));
+	if (!row) throw new Error(`${device.name} has no channel`);
+	return row;
+}
+
+/** Asks a device to renew its keys in the channel in use, as joining does. */
+export async function planRotation(party: Party): Promise<void> {
+	const { channel } = await channelOf(party);
+	const key = outboxKey.rotate(party.chat, channel);
+	await party.device.openStore().transact((tx) => {
+		tx.put('outbox', key, { kind: 'rotate', channel });
+		return Promise.resolve();
+	});
 }

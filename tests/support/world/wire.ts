@@ -69,6 +69,11 @@ export class RelayWire implements Wire {
 		return this.#up.length + this.#down.length > 0;
 	}
 
+	/** Frames on their way to the relay. */
+	get rising(): number {
+		return this.#up.length;
+	}
+
 	step(first: boolean, twice: boolean): void {
 		if (first ? this.#up.length > 0 : this.#down.length === 0) {
 			const bytes = this.#up.shift();

@@ -16,6 +16,7 @@ export interface WorldOptions {
 	readonly seed: number;
 	/** Own clocks of the devices are off by up to this much either way, ms. */
 	readonly skew?: number;
+	/** False: no device has WebRTC. */
 	readonly direct?: boolean;
 }
 
@@ -39,8 +40,10 @@ export class World {
 	relay: Relay | undefined;
 	#store: MemoryStore | undefined;
 	readonly #skew: number;
+	readonly direct: boolean;
 
-	constructor({ seed, skew = 0 }: WorldOptions) {
+	constructor({ seed, skew = 0, direct = true }: WorldOptions) {
+		this.direct = direct;
 		this.random = new Seeded(seed);
 		this.#relayRandom = new Seeded(this.random.below(2 ** 31));
 		this.#skew = skew;
@@ -132,6 +135,15 @@ export class World {
 			const waiting = this.allWires().filter((wire) => wire.waiting);
 			if (waiting.length === 0) return;
 			for (const wire of waiting) while (wire.waiting) wire.step(true, false);
+		}
+	}
+
+	/** Moves what a device says to the relay, and lets the relay work; nothing comes back yet. */
+	async up(device: Device): Promise<void> {
+		await this.settled();
+		for (let { wire } = device; wire && wire.rising > 0; { wire } = device) {
+			wire.step(true, false);
+			await this.settled();
 		}
 	}
 
