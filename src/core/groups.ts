@@ -91,7 +91,7 @@ export async function stageFounding(
 	tx.put('trees', channel, frozen.tree);
 	await rankChannel(tx, conversation, row);
 	queueProfile(tx, conversation.id);
-	await sendAgainWhatIsOpen(tx, conversation);
+	await sayAgain(tx, conversation);
 	return row;
 }
 
@@ -226,29 +226,18 @@ async function addJoined(
 	queueProfile(tx, conversation.id);
 	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
 	tx.put('outbox', outboxKey.rotate(conversation.id, channel), { kind: 'rotate', channel });
-	await sendAgainWhatIsOpen(tx, conversation);
-	if (conversation.channels.length > 0) await tellAgainWhatIsRead(tx, conversation);
+	await sayAgain(tx, conversation);
 	return row;
 }
 
-/** Whoever founded the channel anew may have missed receipts in the old one; those of delivery follow from the above. */
-async function tellAgainWhatIsRead(tx: Transaction, conversation: ConversationRow): Promise<void> {
-	if ((await tx.get('settings', ONLY))?.readReceipts === false) return;
-	const newest = await tx.list('messages', {
-		prefix: inConversation(conversation.id),
-		limit: MAX_RECEIPT_IDS,
-		newestFirst: true,
-	});
-	const read = newest.filter(({ value: { mine, body, position } }) => {
-		return !mine && body.kind === 'text' && position <= conversation.readTo;
-	});
-	await queueReceipt(tx, conversation.id, { read: read.map(({ value }) => value.id) });
+/** A channel takes over from one that may be lost on the other side, with everything that was said in it and not heard. */
+async function sayAgain(tx: Transaction, conversation: ConversationRow): Promise<void> {
+	if (conversation.generation < 0) return; // the first one
+	await sendAgainWhatIsOpen(tx, conversation);
+	await tellAgainWhatIsRead(tx, conversation);
 }
 
-/**
- * A new channel takes over from one that may be lost on the other side: what was sent there and never confirmed goes
- * out once more. Its message ids keep it single (SPEC CO-3).
- */
+/** What was sent and never confirmed; its message ids keep it single (SPEC CO-3). */
 async function sendAgainWhatIsOpen(tx: Transaction, conversation: ConversationRow): Promise<void> {
 	const prefix = carriedKey.inConversation(conversation.id);
 	for (const { value: key } of await tx.list('carried', { prefix, limit: MOST_CARRIED })) {
@@ -260,6 +249,20 @@ async function sendAgainWhatIsOpen(tx: Transaction, conversation: ConversationRo
 			replaces: undefined,
 		});
 	}
+}
+
+/** That something was read may have gone unheard; receipts of delivery follow when the other side sends again. */
+async function tellAgainWhatIsRead(tx: Transaction, conversation: ConversationRow): Promise<void> {
+	if ((await tx.get('settings', ONLY))?.readReceipts === false) return;
+	const newest = await tx.list('messages', {
+		prefix: inConversation(conversation.id),
+		limit: MAX_RECEIPT_IDS,
+		newestFirst: true,
+	});
+	const read = newest.filter(({ value: { mine, body, position } }) => {
+		return !mine && body.kind === 'text' && position <= conversation.readTo;
+	});
+	await queueReceipt(tx, conversation.id, { read: read.map(({ value }) => value.id) });
 }
 
 /** Own commit passed, by its echo or by the relay's answer: what asked for it is done. */

@@ -96,8 +96,9 @@ class Board implements PresenceBoard {
 		const party = this.#partyOf(conversation, channel);
 		const entry = party.devices.get(device) ?? { until: 0, typingUntil: 0 };
 		if (whisper.type === 'typing') {
-			entry.until = now + BELIEVED_FOR;
 			entry.typingUntil = whisper.on ? now + TYPING_FADES : 0;
+			// Nobody types who is not there; but whoever hides their presence is not there any longer than that.
+			entry.until = Math.max(entry.until, entry.typingUntil);
 		}
 		if (whisper.type === 'presence') {
 			entry.until = whisper.online ? now + BELIEVED_FOR : 0;

@@ -55,9 +55,13 @@ export class Device {
 		this.#random = new Seeded(world.random.below(2 ** 31));
 	}
 
-	get identity(): Identity {
+	get keys(): Keys {
 		if (!this.#keys) throw new Error(`${this.name} has not started`);
-		return this.#keys.identity;
+		return this.#keys;
+	}
+
+	get identity(): Identity {
+		return this.keys.identity;
 	}
 
 	/** First start of a person, or the return of their device after a crash. */

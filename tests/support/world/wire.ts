@@ -188,12 +188,21 @@ class PeerWire implements Wire {
 /** What WebRTC needs to find each other; signalling itself goes through the devices. */
 export class PeerAir {
 	readonly #ends = new Map<DeviceId, End>();
+	readonly #watched = new Map<DeviceId, string[]>();
 	readonly wires: PeerWire[] = [];
+
+	/** Everything that this device does with its port from now on. */
+	watch(device: DeviceId): string[] {
+		const calls: string[] = [];
+		this.#watched.set(device, calls);
+		return calls;
+	}
 
 	port(): PeerLinks {
 		let self: DeviceId | undefined;
 		return {
 			start: (device, handlers) => {
+				this.#watched.get(device)?.push('start');
 				self = device;
 				this.#ends.set(device, { self: device, handlers });
 			},

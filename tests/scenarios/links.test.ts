@@ -1,0 +1,180 @@
+// Invite links at their ends: used by somebody else, withdrawn, run out, looked at and left.
+import { describe, expect, test } from 'vitest';
+import type { ConversationId } from '../../src/core/model.ts';
+import type { Device } from '../support/world/device.ts';
+import { befriend, chatWith, deliveryOf, say, textsOf } from '../support/world/people.ts';
+import { World } from '../support/world/world.ts';
+
+const DAY = 24 * 60 * 60_000;
+
+async function open(device: Device, fragment: string): Promise<ConversationId> {
+	const accepted = await device.client.acceptInvite(fragment);
+	if (!accepted.ok) throw new Error(accepted.error.kind);
+	return accepted.value;
+}
+
+async function household(seed: number, ...names: string[]) {
+	const world = new World({ seed, direct: false });
+	const devices: Device[] = [];
+	for (const name of names) devices.push(await world.addDevice(name));
+	await world.flush();
+	return { world, devices };
+}
+
+describe('a one-time link', () => {
+	test('AD-3 of two who open it the first who writes is through; the other keeps what they wrote', async () => {
+		const { world, devices } = await household(51, 'Ana', 'Ben', 'Cem');
+		const [ana, ben, cem] = devices as [Device, Device, Device];
+		const { fragment } = await ana.client.createInvite({ kind: 'one-time' });
+		await world.flush();
+		const bens = await open(ben, fragment);
+		const cems = await open(cem, fragment);
+		await say({ device: ben, chat: bens }, 'I am Ben');
+		await world.flush();
+		const id = await say({ device: cem, chat: cems }, 'I am Cem');
+		await world.flush();
+		expect((await cem.client.message(id))?.delivery).toEqual({
+			kind: 'failed',
+			reason: 'address-used',
+		});
+		expect(await cem.client.conversation(cems)).toMatchObject({
+			state: { kind: 'refused', reason: 'used' },
+			failed: 1,
+		});
+		expect(await textsOf(cem, cems)).toEqual(['I am Cem']);
+		expect(await cem.client.send(cems, 'more')).toEqual({ ok: false, error: { kind: 'closed' } });
+		expect(await chatWith(ana, cem)).toBeUndefined();
+
+		// Another link of the same person: the same conversation, and the message that failed goes out.
+		const second = await ana.client.createInvite({ kind: 'one-time' });
+		await world.flush();
+		expect(await open(cem, second.fragment)).toBe(cems);
+		await cem.client.retry(id);
+		await world.flush();
+		expect(await deliveryOf(cem, id)).toBe('delivered');
+	});
+
+	test('AD-6 looked at, and opened without a word, is not used up', async () => {
+		const { world, devices } = await household(52, 'Ana', 'Ben', 'Cem');
+		const [ana, ben, cem] = devices as [Device, Device, Device];
+		const { fragment } = await ana.client.createInvite({ kind: 'one-time' });
+		await world.flush();
+		for (let look = 0; look < 3; look++) {
+			expect(await cem.client.previewInvite(fragment)).toMatchObject({ kind: 'open' });
+		}
+		await open(cem, fragment);
+		await world.flush();
+		expect((await ana.client.invites()).map(({ state }) => state)).toEqual(['open']);
+		await say({ device: ben, chat: await open(ben, fragment) }, 'hello');
+		await world.flush();
+		expect((await ana.client.invites()).map(({ state }) => state)).toEqual(['used']);
+		expect(await cem.client.previewInvite(fragment)).toEqual({ kind: 'closed', reason: 'used' });
+	});
+});
+
+describe('a link that is withdrawn', () => {
+	test('AD-4 refuses those who come after, and says so', async () => {
+		const { world, devices } = await household(53, 'Ana', 'Ben');
+		const [ana, ben] = devices as [Device, Device];
+		const { fragment, address } = await ana.client.createInvite({ kind: 'reusable' });
+		await world.flush();
+		const chat = await open(ben, fragment);
+		await ana.client.revokeInvite(address);
+		await world.flush();
+		const id = await say({ device: ben, chat }, 'too late');
+		await world.flush();
+		expect((await ben.client.message(id))?.delivery).toEqual({
+			kind: 'failed',
+			reason: 'address-revoked',
+		});
+		expect(await ben.client.previewInvite(fragment)).toEqual({ kind: 'closed', reason: 'revoked' });
+	});
+
+	test('AD-7 leaves those alone who came through it', async () => {
+		const { world, devices } = await household(54, 'Ana', 'Ben');
+		const [ana, ben] = devices as [Device, Device];
+		const { fragment, address } = await ana.client.createInvite({ kind: 'reusable' });
+		await world.flush();
+		const chat = await open(ben, fragment);
+		await say({ device: ben, chat }, 'first');
+		await world.flush();
+		await ana.client.revokeInvite(address);
+		await world.flush();
+		const id = await say({ device: ben, chat }, 'second');
+		await world.flush();
+		expect(await deliveryOf(ben, id)).toBe('delivered');
+	});
+
+	test('withdrawn while offline: the relay learns of it with the next connection', async () => {
+		const { world, devices } = await household(55, 'Ana', 'Ben');
+		const [ana, ben] = devices as [Device, Device];
+		const { fragment, address } = await ana.client.createInvite({ kind: 'reusable' });
+		await world.flush();
+		ana.offline = true;
+		ana.wire?.cut();
+		await ana.client.revokeInvite(address);
+		ana.offline = false;
+		await world.pass(60_000, 5_000);
+		expect(await ben.client.previewInvite(fragment)).toEqual({ kind: 'closed', reason: 'revoked' });
+	});
+});
+
+test('a link that ran out is closed on both sides', async () => {
+	const { world, devices } = await household(56, 'Ana', 'Ben');
+	const [ana, ben] = devices as [Device, Device];
+	const { fragment } = await ana.client.createInvite({ kind: 'one-time' });
+	await world.flush();
+	ana.crash();
+	ben.crash();
+	world.clock.advance(8 * DAY);
+	await ana.start();
+	await ben.start();
+	await world.flush();
+	expect(await ben.client.previewInvite(fragment)).toEqual({ kind: 'closed', reason: 'expired' });
+	expect((await ana.client.invites()).map(({ state }) => state)).toEqual(['expired']);
+});
+
+test('somebody who withdrew what they gave a contact can be reached by a newer link', async () => {
+	const world = new World({ seed: 57, direct: false });
+	const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+	await world.pass(5_000);
+	// Ben's way back to Ana is withdrawn, and his channel with her is lost.
+	const given = await ana.device.openStore().get('contactAddresses', ben.device.identity.account);
+	void ana.device.engine?.session.ask({
+		type: 'revokeAddress',
+		address: given?.address ?? expect.unreachable(),
+	});
+	await world.flush();
+	for (const invite of await ana.device.client.invites()) {
+		await ana.device.client.revokeInvite(invite.address);
+	}
+	await world.flush();
+	ben.device.crash();
+	ben.device.disk.shelves.get('trees')?.rows.clear();
+	await ben.device.start();
+	const id = await say(ben, 'anybody there?');
+	await world.pass(30_000, 5_000);
+	expect((await ben.device.client.message(id))?.delivery).toEqual({
+		kind: 'failed',
+		reason: 'address-revoked',
+	});
+	const { fragment } = await ana.device.client.createInvite({ kind: 'one-time' });
+	await world.flush();
+	expect(await open(ben.device, fragment)).toBe(ben.chat);
+	await ben.device.client.retry(id);
+	await world.pass(30_000, 5_000);
+	expect(await deliveryOf(ben.device, id)).toBe('delivered');
+	expect(await textsOf(ana.device, ana.chat)).toEqual(await textsOf(ben.device, ben.chat));
+});
+
+test('one’s own link, a broken one and one without a relay are told apart', async () => {
+	const { world, devices } = await household(58, 'Ana', 'Ben');
+	const [ana, ben] = devices as [Device, Device];
+	const { fragment } = await ana.client.createInvite({ kind: 'one-time' });
+	await world.flush();
+	expect(await ana.client.previewInvite(fragment)).toEqual({ kind: 'own' });
+	expect(await ana.client.acceptInvite(fragment)).toEqual({ ok: false, error: { kind: 'own' } });
+	expect(await ben.client.previewInvite(fragment.slice(0, -1))).toEqual({ kind: 'broken' });
+	ben.offline = true;
+	expect(await ben.client.previewInvite(fragment)).toEqual({ kind: 'offline' });
+});
