@@ -1,6 +1,6 @@
-// The browser suites: Chromium and Firefox through Playwright, WebKit through its own driver in a virtual display.
+// The browser suites: Chromium and Firefox through Playwright.
 import { rmSync } from 'node:fs';
-import { at, NODE, run } from './install.mjs';
+import { at, run } from './install.mjs';
 import { tally } from './verify.mjs';
 
 /** @param {string[]} projects @returns {import('./verify.mjs').Tally} */
@@ -19,13 +19,4 @@ export function playwright(projects) {
 		failed: stats.unexpected,
 		skipped: stats.skipped,
 	}));
-}
-
-/** @returns {import('./verify.mjs').Tally} */
-export function webkit() {
-	const report = at('test-results/webkit.json');
-	rmSync(report, { force: true });
-	console.log('\n— browsers: webkit');
-	const status = run('xvfb-run', ['-a', NODE, at('tests/webkit/run.ts'), report]);
-	return tally(report, status, (counted) => counted);
 }

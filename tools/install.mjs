@@ -41,10 +41,6 @@ export function installPackages() {
 const BROWSERS = {
 	chromium: { packages: ['chromium'], file: '/usr/bin/chromium' },
 	firefox: { packages: ['firefox-esr'], file: '/usr/bin/firefox-esr' },
-	webkit: {
-		packages: ['webkit2gtk-driver', 'xvfb', 'xauth'],
-		file: '/usr/bin/WebKitWebDriver',
-	},
 };
 const FONTS = ['fonts-noto-core', 'fonts-noto-color-emoji', 'fonts-noto-cjk'];
 

@@ -15,7 +15,8 @@ interface World {
 }
 
 /** Not failures: a page left while it loads code for later, and a direct path that could not be had. */
-const FIREFOX_SAYS = /error loading dynamically imported module|^WebRTC: ICE failed/;
+const FIREFOX_SAYS =
+	/error loading dynamically imported module|^WebRTC: ICE failed|can’t establish a connection/;
 
 export const test = base.extend<World>({
 	// Playwright reads which fixtures this one needs from its first parameter: none.
