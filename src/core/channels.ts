@@ -76,10 +76,7 @@ export async function rankChannel(
 			standing[a.status] - standing[b.status] ||
 			(a.channel < b.channel ? -1 : 1),
 	);
-	for (const { channel: old } of rows.slice(MOST_CHANNELS)) {
-		tx.delete('channels', old);
-		tx.delete('trees', old);
-	}
+	for (const { channel: old } of rows.slice(MOST_CHANNELS)) await forgetChannel(tx, old);
 	const ranked = {
 		...conversation,
 		channels: rows.slice(0, MOST_CHANNELS).map((row) => row.channel),
@@ -87,6 +84,18 @@ export async function rankChannel(
 	};
 	tx.put('conversations', conversation.id, ranked);
 	return ranked;
+}
+
+/** Nothing of this channel is kept. */
+export async function forgetChannel(tx: Transaction, channel: ChannelId): Promise<void> {
+	tx.delete('channels', channel);
+	tx.delete('trees', channel);
+	await forgetParked(tx, channel);
+}
+
+async function forgetParked(tx: Transaction, channel: ChannelId): Promise<void> {
+	const parked = await tx.list('parked', { prefix: `${channel}/`, limit: MOST_PARKED });
+	for (const { key } of parked) tx.delete('parked', key);
 }
 
 async function rowsOf(tx: Transaction, { channels }: ConversationRow): Promise<ChannelRow[]> {
@@ -122,8 +131,7 @@ export async function breakUpTo(
 		const broken: ChannelRow = { ...row, status: 'broken', staged: undefined, parked: 0 };
 		tx.put('channels', row.channel, broken);
 		tx.delete('outbox', outboxKey.rotate(id, row.channel));
-		const parked = await tx.list('parked', { prefix: `${row.channel}/`, limit: MOST_PARKED });
-		for (const { key } of parked) tx.delete('parked', key);
+		await forgetParked(tx, row.channel);
 		conversation = await rankChannel(tx, conversation, broken);
 	}
 	const [first] = await rowsOf(tx, conversation);

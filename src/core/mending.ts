@@ -1,7 +1,7 @@
 // What an engine looks after when it starts and now and then: channels whose state is lost, contacts that do not know
 // the own profile yet, links that ran out, and records that are only needed for a while.
 import type { ChannelId, ConversationId } from '../protocol/ids.ts';
-import { breakChannel, breakUpTo, MOST_PARKED, queueProfile } from './channels.ts';
+import { breakChannel, breakUpTo, forgetChannel, MOST_PARKED, queueProfile } from './channels.ts';
 import { isStale } from './contact-kit.ts';
 import type { EngineContext, Work } from './context.ts';
 import { ONLY, parkedKey } from './records.ts';
@@ -43,8 +43,7 @@ async function replaceLost(work: Work, id: ConversationId, lost: ChannelId): Pro
 	if (!conversation) return;
 	const channels = conversation.channels.filter((channel) => channel !== lost);
 	tx.put('conversations', id, { ...conversation, channels });
-	tx.delete('channels', lost);
-	tx.delete('trees', lost);
+	await forgetChannel(tx, lost);
 	await breakUpTo(work, id, conversation.generation);
 }
 
