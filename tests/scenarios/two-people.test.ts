@@ -41,3 +41,27 @@ test('two people talk, and both see the same', async () => {
 	expect(world.relayDisk.waiting).toBe(0);
 	expect(world.notes).toEqual([]);
 });
+
+test('CH-9 whoever lost a channel founds the next generation, and both send on it', async () => {
+	const world = new World({ seed: 3 });
+	const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+	await ben.device.client.send(ben.chat, 'before');
+	await world.flush();
+	ana.device.crash();
+	const trees = ana.device.disk.shelves.get('trees');
+	trees?.rows.clear();
+	if (trees) trees.sorted = undefined;
+	await ben.device.client.send(ben.chat, 'into the lost channel');
+	await world.flush();
+	await ana.device.start();
+	await world.pass(60_000, 5_000);
+	await ana.device.client.send(ana.chat, 'after');
+	await world.pass(5_000);
+	const texts = await textsOf(ana.device, ana.chat);
+	expect(texts).toEqual(['hello from Ben', 'before', 'into the lost channel', 'after']);
+	expect(await textsOf(ben.device, ben.chat)).toEqual(texts);
+	for (const { device, chat } of [ana, ben]) {
+		const conversation = await device.openStore().get('conversations', chat);
+		expect(conversation?.generation).toBe(1);
+	}
+});

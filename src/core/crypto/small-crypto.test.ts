@@ -68,7 +68,7 @@ describe('whispers', () => {
 		expect(await open(sealed)).toEqual({ from: members[1], payload: utf8('typing') });
 	});
 
-	test('are of one channel, epoch and key', async () => {
+	test('WH-2 are of one channel, epoch and key', async () => {
 		const sealed = await smallCrypto.sealWhisper(scope, bob, utf8('typing'));
 		expect(await open(sealed, { epoch: 4 })).toBeUndefined();
 		expect(await open(sealed, { channel: idFrom<ChannelId>(bytesOf(16, 9)) })).toBeUndefined();
