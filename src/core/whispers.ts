@@ -32,7 +32,9 @@ export interface WhisperSealer {
 	open(channel: ChannelId, sealed: Uint8Array): Promise<HeardWhisper | undefined>;
 }
 
-export function createWhisperSealer(context: EngineContext): WhisperSealer {
+export function createWhisperSealer(
+	context: Pick<EngineContext, 'store' | 'groups' | 'crypto' | 'identity'>,
+): WhisperSealer {
 	/** Newest epoch first. */
 	const scopes = new Map<ChannelId, readonly Scope[]>();
 
