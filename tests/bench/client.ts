@@ -158,13 +158,13 @@ async function history(context: BrowserContext, page: Page, origin: string): Pro
 	const notes = page.getByRole('navigation').getByRole('link', { name: /notes/i });
 	await notes.click();
 	const conversation = page.url().split('/').pop() ?? '';
-	await page.evaluate(([id, count]) => window.kithFill(id as string, count as number), [
+	await page.evaluate(([id, count]) => window.kithFill(id, count as number), [
 		conversation,
 		HISTORY,
 	] as const);
 	const starts = await coldStart(context, origin);
 	note(`cold start to interactive, ${HISTORY} messages stored`, '≤ 1500 ms', spread(starts));
-	await page.evaluate(([id, count]) => window.kithFill(id as string, count as number), [
+	await page.evaluate(([id, count]) => window.kithFill(id, count), [
 		conversation,
 		LONG_CHAT - HISTORY,
 	] as const);

@@ -42,8 +42,8 @@ class Window {
 		return new Window(driver, child);
 	}
 
-	async find(css: string, text = '') {
-		return this.driver.wait(
+	async find(css: string, text = ''): Promise<WebElement> {
+		const found = await this.driver.wait(
 			async () => {
 				for (const element of await this.driver.findElements(By.css(css))) {
 					if (!(await element.isDisplayed())) continue;
@@ -54,6 +54,8 @@ class Window {
 			PATIENCE,
 			`no ${css} with "${text}"`,
 		);
+		if (!found) throw new Error('the driver stopped waiting without an element');
+		return found;
 	}
 
 	async start(name: string): Promise<string> {
