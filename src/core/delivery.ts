@@ -32,17 +32,25 @@ export function createDelivery(
 	const reachesDirectly = (devices: readonly DeviceId[]) =>
 		devices.length > 0 && devices.every((device) => mesh.isLinked(device));
 
+	/** True once all of them have stored it. */
 	async function byPeers(sealed: SealedEnvelope, devices: readonly DeviceId[]): Promise<boolean> {
-		const acknowledged = Promise.all(devices.map((device) => mesh.send(device, sealed))).then(
-			(answers) => answers.every(Boolean),
-		);
+		const silent = new Set(devices);
+		const answers = devices.map(async (device) => {
+			const arrived = await mesh.send(device, sealed);
+			silent.delete(device);
+			return arrived;
+		});
 		let cancel: () => void = () => undefined;
 		const late = new Promise<boolean>((resolve) => {
-			cancel = clock.schedule(PEER_ACKNOWLEDGES_WITHIN, () => resolve(false));
+			cancel = clock.schedule(PEER_ACKNOWLEDGES_WITHIN, () => {
+				// Whoever does not answer is not linked any more; one whose link is merely busy stays.
+				for (const device of silent) mesh.distrust(device);
+				resolve(false);
+			});
 		});
-		const arrived = await Promise.race([acknowledged, late]);
+		const all = Promise.all(answers).then((each) => each.every(Boolean));
+		const arrived = await Promise.race([all, late]);
 		cancel();
-		if (!arrived) for (const device of devices) mesh.distrust(device);
 		return arrived;
 	}
 

@@ -11,6 +11,8 @@ const DAY = 24 * 60 * 60_000;
 /** Twice as long as a relay keeps mail by default: a twin cannot come later. */
 const SEEN_KEPT = 60 * DAY;
 const PAGE = 1_000;
+/** A reusable key package lives for a year, and mail for it waits a month. */
+const KEYS_KEPT = 400 * DAY;
 const EVERYTHING = { prefix: '', limit: 10_000 };
 /** A message may overtake the commit before it by as much as this, where they come by different ways. */
 const COMMIT_COMES_WITHIN = 60_000;
@@ -101,6 +103,18 @@ async function lookAfterInvites(context: EngineContext): Promise<void> {
 	}
 }
 
+/** Nobody founds a channel with a key package that ran out, nor is a welcome for one still under way. */
+async function forgetKeys({ store, persist, clock }: EngineContext): Promise<void> {
+	const before = clock.now() - KEYS_KEPT;
+	const all = await store.list('keyPackages', EVERYTHING);
+	const old = all.filter(({ value }) => value.created < before);
+	if (old.length === 0) return;
+	await persist((tx) => {
+		for (const { key } of old) tx.delete('keyPackages', key);
+		return Promise.resolve();
+	});
+}
+
 async function forgetSeen({ store, persist, relayTime }: EngineContext): Promise<void> {
 	const before = relayTime() - SEEN_KEPT;
 	for (let after = ''; ;) {
@@ -119,5 +133,6 @@ async function forgetSeen({ store, persist, relayTime }: EngineContext): Promise
 export async function upkeep(context: EngineContext): Promise<void> {
 	await lookAfterInvites(context);
 	await renewKits(context);
+	await forgetKeys(context);
 	await forgetSeen(context);
 }

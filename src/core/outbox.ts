@@ -95,7 +95,11 @@ class OutboxPump implements Outbox {
 		this.#underway.add(key);
 		void this.#routes.deliver(sealed, others).then((outcome) => {
 			this.#underway.delete(key);
-			if (outcome.type === 'unknown') return; // the same bytes go again with the next connection
+			if (outcome.type === 'unknown') {
+				// The same bytes go again with the next connection, or when a link that was busy is free.
+				if (this.#routes.reachesDirectly(others)) this.#later(id, null);
+				return;
+			}
 			const waiting = this.#settled.get(id);
 			const answer = { key, sealed, outcome, caughtUp: this.#session().caughtUp };
 			if (waiting) waiting.push(answer);

@@ -20,12 +20,15 @@ class Wire {
 	readonly said: PeerFrame[] = [];
 	readonly link: PeerLink;
 	open = true;
+	/** Its buffer is above the high water mark. */
+	busy = false;
 
 	constructor(device: DeviceId, prints = PRINTS) {
 		this.link = {
 			device,
 			fingerprints: prints,
 			send: (bytes) => {
+				if (this.busy) return false;
 				const frame = peerFrames.decode(bytes, 1e6);
 				if (this.open && frame.ok) this.said.push(frame.value);
 				return this.open;
@@ -272,6 +275,17 @@ describe('delivery', () => {
 		expect(await delivered).toEqual({ type: 'accepted' });
 		expect(asked).toEqual([{ type: 'submit', ...SEALED }]);
 		expect(mesh.isLinked(ben.device)).toBe(false);
+	});
+
+	test('what a busy link does not take goes through the relay, and the link stays', async () => {
+		const wire = await approach();
+		await admitted(wire);
+		const session = { ask: () => Promise.resolve({ type: 'accepted' as const }) };
+		const routes = createDelivery(clock, () => session as never, mesh);
+		wire.busy = true;
+		expect(await routes.deliver(SEALED, [ben.device])).toEqual({ type: 'accepted' });
+		clock.advance(3_000);
+		expect(mesh.isLinked(ben.device)).toBe(true);
 	});
 
 	test('what every device acknowledged the relay never sees', async () => {
