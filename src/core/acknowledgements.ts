@@ -1,7 +1,7 @@
 // Which mail may be acknowledged to the relay: everything up to the first that is not yet stored (SPEC MB-3).
 import type { MailboxSeq } from '../protocol/ids.ts';
 
-export interface Acknowledgements {
+interface Acknowledgements {
 	arrived(seq: MailboxSeq): void;
 	/** Returns the position to acknowledge now, if it moved. */
 	stored(seq: MailboxSeq): MailboxSeq | undefined;

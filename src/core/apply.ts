@@ -10,7 +10,7 @@ import type { ChannelRow, MessageRow } from './records.ts';
 import { answerRepair, applySettled, countText, placeLine, removeUnreadable } from './repairs.ts';
 import { addMessage, queueReceipt, raiseDelivery } from './threads.ts';
 
-export interface OpenedMessage {
+interface OpenedMessage {
 	readonly row: ChannelRow;
 	readonly opened: Extract<Opened, { kind: 'message' }>;
 	readonly incoming: Incoming;

@@ -41,7 +41,7 @@ type Intentions = Pick<
 	| 'changeSettings'
 >;
 
-export class StoreUnwritable extends Error {
+class StoreUnwritable extends Error {
 	override readonly name = 'StoreUnwritable';
 }
 

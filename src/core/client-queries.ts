@@ -35,7 +35,7 @@ type Queries = Pick<
 	| 'settings'
 >;
 
-export function viewMessage(row: MessageRow): Message {
+function viewMessage(row: MessageRow): Message {
 	const { device: _device, carrier: _carrier, ...message } = row;
 	return message;
 }

@@ -20,7 +20,7 @@ import { writeDelivery } from './threads.ts';
 const MOST_ROWS = 20_000;
 const MOST_ROTATIONS = 16;
 
-export interface CommitEvents {
+interface CommitEvents {
 	/** The conversation may go on. */
 	readonly settled: (conversation: ConversationId) => void;
 	/** Ask again after `wait` ms; null where the relay names no time. */

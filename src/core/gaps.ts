@@ -2,7 +2,7 @@
 // given time; then the sender is asked, and asked again as long as the hole is there (SPEC CO-6, CO-7).
 import type { ConversationId } from '../protocol/ids.ts';
 import type { EngineContext } from './context.ts';
-import { askAgain, missingIn } from './repairs.ts';
+import { askAgain, giveUpOld, missingIn } from './repairs.ts';
 
 const FIRST_WAIT = 10_000;
 const ASK_AGAIN_AFTER = 5 * 60_000;
@@ -34,14 +34,14 @@ export function createGaps(context: EngineContext): Gaps {
 }
 
 /** Queues the requests; true if there were any. */
-async function askFor({ store, persist }: EngineContext, id: ConversationId): Promise<boolean> {
-	const conversation = await store.get('conversations', id);
-	const channel = conversation?.channels[0];
-	const row = channel && (await store.get('channels', channel));
-	const missing = conversation && row ? missingIn(conversation, row) : [];
-	if (missing.length === 0) return false;
-	await persist(async (tx) => {
+function askFor(context: EngineContext, id: ConversationId): Promise<boolean> {
+	return context.persist(async (tx) => {
+		await giveUpOld({ ...context, tx }, id);
+		const conversation = await tx.get('conversations', id);
+		const channel = conversation?.channels[0];
+		const row = channel && (await tx.get('channels', channel));
+		const missing = conversation && row ? missingIn(conversation, row) : [];
 		for (const each of missing) await askAgain(tx, id, each);
+		return missing.length > 0;
 	});
-	return true;
 }

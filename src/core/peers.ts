@@ -19,7 +19,7 @@ const MOST_LINKS = 16;
 /** Envelopes on one link that wait for an acknowledgement; beyond it the relay is the better way. */
 const MOST_UNACKNOWLEDGED = 512;
 
-export interface PeerEvents {
+interface PeerEvents {
 	/** Links came or went. */
 	changed(): void;
 	signal(to: DeviceId, payload: string): void;

@@ -38,7 +38,7 @@ export interface PresenceBoard {
 	stop(): void;
 }
 
-export interface PresenceEvents {
+interface PresenceEvents {
 	changed(state: LiveState): void;
 	say(channel: ChannelId, to: readonly DeviceId[], whisper: Whisper): void;
 	/** This device is online and may be linked to. */

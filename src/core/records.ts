@@ -32,7 +32,7 @@ export interface MeRow {
 	readonly profileVersion: number;
 }
 
-export interface ClockRow {
+interface ClockRow {
 	/** Own clock minus the relay's, ms. */
 	readonly skew: number;
 }
@@ -185,7 +185,7 @@ export interface StagedRow {
 	readonly next: FrozenGroup;
 }
 
-export interface ParkedRow {
+interface ParkedRow {
 	readonly envelope: EnvelopeId;
 	readonly epoch: Epoch;
 	readonly at: number;
@@ -212,7 +212,7 @@ export interface InviteRow {
 }
 
 /** An own address given to one contact. */
-export interface ContactAddressRow {
+interface ContactAddressRow {
 	readonly address: Address;
 	readonly keyPackageRef: string;
 	readonly registered: boolean;

@@ -2,7 +2,7 @@
 // request to send again, and answering such a request (SPEC CO-6, CO-7). Runs inside the transaction of what came.
 import type { Content } from '../protocol/content.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
-import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
+import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
 import type { Incoming } from './incoming.ts';
 import type { MessageBody } from './model.ts';
@@ -23,7 +23,7 @@ const MOST_HOLES = 256;
 const MOST_UNREADABLE = 50;
 
 /** What is missing from one device. */
-export interface Missing {
+interface Missing {
 	readonly device: DeviceId;
 	readonly envelopes: readonly EnvelopeId[];
 	readonly counts: readonly number[];
@@ -115,20 +115,38 @@ export async function placeUnreadable(
 	await askAgain(tx, row.conversation, { device, envelopes: [envelope], counts: [] });
 }
 
-/** Takes the placeholders of these envelopes away. An envelope without one is nobody's to remove. */
+/** Takes the placeholders of these envelopes away, and nothing else that an envelope's id may happen to name. */
 export async function removeUnreadable(
 	tx: Transaction,
 	id: ConversationId,
 	envelopes: readonly EnvelopeId[],
 ): Promise<void> {
 	for (const envelope of envelopes) {
+		const key = await tx.get('messageKeys', lineId(envelope));
+		const message = key === undefined ? undefined : await tx.get('messages', key);
+		if (message?.conversation !== id || message.body.kind !== 'unreadable') continue;
+		await removeMessage(tx, message.id);
 		const conversation = await tx.get('conversations', id);
-		if (!conversation?.unreadable.includes(envelope)) continue;
-		await removeMessage(tx, lineId(envelope));
-		const fresh = await tx.get('conversations', id);
-		if (!fresh) continue;
-		const unreadable = fresh.unreadable.filter((each) => each !== envelope);
-		tx.put('conversations', id, { ...fresh, unreadable });
+		if (!conversation) continue;
+		const unreadable = conversation.unreadable.filter((each) => each !== envelope);
+		tx.put('conversations', id, { ...conversation, unreadable });
+	}
+}
+
+/** Whoever did not answer for as long as a relay keeps mail will not: those placeholders say that it is lost. */
+export async function giveUpOld({ tx, clock }: Work, id: ConversationId): Promise<void> {
+	const conversation = await tx.get('conversations', id);
+	if (!conversation) return;
+	const left: EnvelopeId[] = [];
+	for (const envelope of conversation.unreadable) {
+		const key = await tx.get('messageKeys', lineId(envelope));
+		const message = key === undefined ? undefined : await tx.get('messages', key);
+		if (key === undefined || !message) continue;
+		if (message.received > clock.now() - DEFAULT_RETENTION) left.push(envelope);
+		else tx.put('messages', key, { ...message, body: { kind: 'unreadable', state: 'lost' } });
+	}
+	if (left.length < conversation.unreadable.length) {
+		tx.put('conversations', id, { ...conversation, unreadable: left });
 	}
 }
 

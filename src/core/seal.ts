@@ -28,7 +28,7 @@ export interface ReadyEnvelope {
 	readonly sealed: SealedEnvelope;
 }
 
-export interface Ready {
+interface Ready {
 	readonly envelopes: readonly ReadyEnvelope[];
 	/** The devices that they are for. */
 	readonly others: readonly DeviceId[];

@@ -67,6 +67,31 @@ test('CO-7 an envelope that cannot be opened: a placeholder, and it mends itself
 	expect(world.relayDisk.waiting).toBe(0);
 });
 
+test('an envelope that nobody can send again says so in the end', async () => {
+	const { world, ana, ben } = await pair(69);
+	ben.device.crash();
+	await say(ana, 'garbled');
+	await world.flush();
+	tamper(world, ben, (message) => ({ ...message, body: message.body.slice(0, -1) }));
+	ana.device.crash();
+	await ben.device.start();
+	await world.flush();
+	const page = () => ben.device.client.messages(ben.chat, { at: 'end', limit: 9 });
+	const shown = async () => (await page()).messages.at(-1)?.body;
+	await world.pass(60_000, 5_000);
+	expect(await shown()).toEqual({ kind: 'unreadable', state: 'asked' });
+	for (let day = 0; day < 31; day++) {
+		world.clock.advance(24 * 60 * 60_000);
+		await world.flush();
+	}
+	await world.pass(10 * 60_000, 30_000);
+	expect(await shown()).toEqual({ kind: 'unreadable', state: 'lost' });
+	// Its author comes back, and it is said after all.
+	await ana.device.start();
+	await world.pass(60_000, 5_000);
+	expect(await textsOf(ben.device, ben.chat)).toEqual(['hello from Ben', 'garbled']);
+});
+
 test('CO-6 a message that never comes is missed when the next one does, and asked for', async () => {
 	const { world, ana, ben } = await pair(62);
 	ben.device.crash();

@@ -25,7 +25,7 @@ export interface IdbDatabase {
 	close(): void;
 }
 
-export interface DatabaseEvents {
+interface DatabaseEvents {
 	/** A newer version of the app waits for this one to let go. */
 	outdated?(): void;
 }

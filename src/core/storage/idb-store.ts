@@ -161,7 +161,7 @@ function failureOf(error: unknown): StoreFailure {
 	throw error;
 }
 
-export interface IdbStoreOptions {
+interface IdbStoreOptions {
 	readonly sealer: RowSealer;
 	readonly changes: TouchedChannel;
 	readonly durability: Durability;
