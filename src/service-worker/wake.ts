@@ -24,10 +24,11 @@ export async function wokenByPush(): Promise<void> {
 	await showNews(self.registration, news, { phrases: phrasesFor(news.locale), always: true });
 }
 
-/** The network is back and something waits to be sent. */
+/** The network is back and something waits to be sent; rejects when it still waits, for the browser to try again. */
 export async function wokenBySync(): Promise<void> {
 	const news = await openMail(self.location.origin);
 	await showNews(self.registration, news, { phrases: phrasesFor(news.locale), always: false });
+	if (news.waiting) throw new Error('Not everything could be sent yet');
 }
 
 /** Brings the window that is already open to the front, at the right conversation; opens one only if there is none. */

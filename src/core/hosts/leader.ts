@@ -13,11 +13,16 @@ export function whenLeader(work: (signal: AbortSignal) => Promise<void>): () => 
 	return () => end.abort();
 }
 
-/** Runs `work` if nobody holds the lock right now; false if somebody does. */
-export function ifFree(work: () => Promise<void>): Promise<boolean> {
-	return navigator.locks.request(LOCK, { ifAvailable: true }, async (lock) => {
-		if (!lock) return false;
-		await work();
-		return true;
-	});
+/** Waits for the lock until `signal` aborts and runs `work` under it; false if it was never free in that time. */
+export async function leadSoon(signal: AbortSignal, work: () => Promise<void>): Promise<boolean> {
+	let led = false;
+	await navigator.locks
+		.request(LOCK, { signal }, () => {
+			led = true;
+			return work();
+		})
+		.catch((error: unknown) => {
+			if (led || !signal.aborted) throw error;
+		});
+	return led;
 }

@@ -4,7 +4,7 @@ import { createQueries } from '../client-queries.ts';
 import { ONLY } from '../records.ts';
 import { openEnvironment, systemClock } from './environment.ts';
 import { hostEngine } from './engine-host.ts';
-import { ifFree } from './leader.ts';
+import { leadSoon } from './leader.ts';
 import type { News } from './notices.ts';
 
 /** Browsers end a service worker's event after 30 s or more. */
@@ -13,26 +13,32 @@ const LONGEST_RUN = 20_000;
 const PAGE_NEEDS = 3_000;
 const MOST_SHOWN = 5;
 
-/** Opens the waiting mail, or waits for the page that does; resolves with what there is to tell. */
-export async function openMail(
-	origin: string,
-): Promise<News & { readonly locale: string | undefined }> {
+export interface Mail extends News {
+	readonly locale: string | undefined;
+	/** Something could not be sent yet. */
+	readonly waiting: boolean;
+}
+
+/** Opens the waiting mail and sends what waits, or leaves both to the page that leads; resolves with what there is to tell. */
+export async function openMail(origin: string): Promise<Mail> {
 	const environment = await openEnvironment(() => undefined);
 	const { store } = environment;
 	try {
 		if (environment.kind === 'kept' && (await environment.identity())) {
-			const free = await ifFree(() => runOnce(environment, origin));
-			if (!free) await newsFromPage(environment);
+			const pageHasIt = newsFromPage(environment);
+			await leadSoon(pageHasIt, () => runOnce(environment, origin));
 		}
-		const [all, settings] = await Promise.all([
+		const [all, settings, queued] = await Promise.all([
 			createQueries(store).conversations(),
 			store.get('settings', ONLY),
+			store.list('outbox', { prefix: '', limit: 1 }),
 		]);
 		const unread = all.filter(({ unread: count, muted }) => count > 0 && !muted);
 		return {
 			unread: unread.slice(0, MOST_SHOWN),
 			preview: settings?.notificationPreview ?? 'full',
 			locale: settings?.locale,
+			waiting: queued.length > 0,
 		};
 	} finally {
 		store.close();
@@ -61,19 +67,21 @@ function runOnce(environment: OpenEnvironment, origin: string): Promise<void> {
 	return run.finally(cancel);
 }
 
-/** A page leads: it stores what came, and the change is heard here. */
-function newsFromPage({ store }: OpenEnvironment): Promise<void> {
-	return new Promise((resolve) => {
-		const done = () => {
-			stop();
-			cancel();
-			resolve();
-		};
-		const stop = store.watch((touched) => {
-			if (touched.some((row) => row.store === 'messages')) done();
-		});
-		const cancel = systemClock.schedule(PAGE_NEEDS, done);
+/**
+ * Aborts when a page that leads has stored what came, or is not going to. The page may also have been left a moment ago:
+ * then its lock comes free meanwhile.
+ */
+function newsFromPage({ store }: OpenEnvironment): AbortSignal {
+	const end = new AbortController();
+	const cancel = systemClock.schedule(PAGE_NEEDS, () => end.abort());
+	const stop = store.watch((touched) => {
+		if (touched.some((row) => row.store === 'messages')) end.abort();
 	});
+	end.signal.addEventListener('abort', () => {
+		stop();
+		cancel();
+	});
+	return end.signal;
 }
 
 export { showNews, type NoticePhrases } from './notices.ts';
