@@ -4,9 +4,6 @@ import { defineConfig } from '@playwright/test';
 /** The system's browser where there is one, Playwright's own elsewhere. */
 const system = (path: string) => (existsSync(path) ? { executablePath: path } : {});
 
-/** What Firefox proves so far; Chromium ↔ Firefox is in direct.spec.ts, from Chromium's side. */
-const FIREFOX_STORIES = ['**/talk.spec.ts'];
-
 export default defineConfig({
 	testDir: 'tests/e2e',
 	testMatch: '**/*.spec.ts',
@@ -30,8 +27,6 @@ export default defineConfig({
 		},
 		{
 			name: 'firefox',
-			// The others are not proven here yet.
-			testMatch: FIREFOX_STORIES,
 			use: {
 				browserName: 'firefox',
 				...(existsSync('/usr/bin/firefox-esr') && { channel: 'moz-firefox' }),
