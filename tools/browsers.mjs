@@ -1,6 +1,6 @@
-// The browser suites: Chromium and Firefox through Playwright.
+// The browser suites: Chromium and Firefox through Playwright, WebKit through its own driver.
 import { rmSync } from 'node:fs';
-import { at, run } from './install.mjs';
+import { at, NODE, run } from './install.mjs';
 import { tally } from './verify.mjs';
 
 /** @param {string[]} projects @returns {import('./verify.mjs').Tally} */
@@ -19,4 +19,13 @@ export function playwright(projects) {
 		failed: stats.unexpected,
 		skipped: stats.skipped,
 	}));
+}
+
+/** @returns {import('./verify.mjs').Tally} */
+export function webkit() {
+	const report = at('test-results/webkit.json');
+	rmSync(report, { force: true });
+	console.log('\n— browsers: webkit');
+	const status = run('xvfb-run', ['-a', NODE, 'tests/webkit/run.ts', report]);
+	return tally(report, status, (counted) => counted);
 }

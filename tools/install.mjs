@@ -37,10 +37,14 @@ export function installPackages() {
 	npm('Installing what Kith needs ...', ['install', '--no-save', '--no-audit', '--no-fund']);
 }
 
-/** Debian's packages for each browser, and the file that shows that it is there. */
+/** Debian's packages for each browser, and the file that shows that it is there. WebKit only shows on a display. */
 const BROWSERS = {
 	chromium: { packages: ['chromium'], file: '/usr/bin/chromium' },
 	firefox: { packages: ['firefox-esr'], file: '/usr/bin/firefox-esr' },
+	webkit: {
+		packages: ['webkit2gtk-driver', 'xvfb', 'xauth'],
+		file: '/usr/bin/WebKitWebDriver',
+	},
 };
 const FONTS = ['fonts-noto-core', 'fonts-noto-color-emoji', 'fonts-noto-cjk'];
 

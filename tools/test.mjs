@@ -5,11 +5,12 @@ installPackages();
 const browsers = installBrowsers();
 // Only now: these need what was just installed.
 const { close, sum, verify, vitest } = await import('./verify.mjs');
-const { playwright } = await import('./browsers.mjs');
+const { playwright, webkit } = await import('./browsers.mjs');
 
 const tallies = verify();
 if (browsers.has('chromium')) tallies.push(vitest(['browser']));
 tallies.push(playwright(['chromium', 'firefox'].filter((name) => browsers.has(name))));
-const missing = ['chromium', 'firefox'].filter((name) => !browsers.has(name));
+if (browsers.has('webkit')) tallies.push(webkit());
+const missing = ['chromium', 'firefox', 'webkit'].filter((name) => !browsers.has(name));
 if (missing.length > 0) console.log(`\nNot here, so not tested: ${missing.join(', ')}`);
 close(sum(tallies));

@@ -2,105 +2,8 @@
 // enough. node tests/webkit/run.ts REPORT, under a display; writes {passed, failed, skipped} to REPORT.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { spawn, type ChildProcess } from 'node:child_process';
-import {
-	Builder,
-	By,
-	Capabilities,
-	Key,
-	type WebDriver,
-	type WebElement,
-} from 'selenium-webdriver';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
-
-const DRIVER = '/usr/bin/WebKitWebDriver';
-const BROWSER = '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser';
-const PATIENCE = 12_000;
-
-/** A WebKit window with a profile of its own: each driver process has one. */
-class Window {
-	readonly driver: WebDriver;
-	readonly #process: ChildProcess;
-
-	private constructor(driver: WebDriver, process: ChildProcess) {
-		this.driver = driver;
-		this.#process = process;
-	}
-
-	static async open(port: number): Promise<Window> {
-		const child = spawn(DRIVER, [`--port=${port}`], { stdio: 'ignore' });
-		await answering(`http://127.0.0.1:${port}/status`);
-		const capabilities = new Capabilities({
-			browserName: 'MiniBrowser',
-			'webkitgtk:browserOptions': { binary: BROWSER, args: ['--automation'] },
-		});
-		const driver = await new Builder()
-			.usingServer(`http://127.0.0.1:${port}`)
-			.withCapabilities(capabilities)
-			.build();
-		return new Window(driver, child);
-	}
-
-	async find(css: string, text = ''): Promise<WebElement> {
-		const found = await this.driver.wait(
-			async () => {
-				for (const element of await this.driver.findElements(By.css(css))) {
-					if (!(await element.isDisplayed())) continue;
-					if ((await textOf(element)).includes(text)) return element;
-				}
-				return null;
-			},
-			PATIENCE,
-			`no ${css} with "${text}"`,
-		);
-		if (!found) throw new Error('the driver stopped waiting without an element');
-		return found;
-	}
-
-	async start(name: string): Promise<string> {
-		await (await this.find('input')).sendKeys(name);
-		await (await this.find('button', 'Start')).click();
-		const link = await textOf(await this.find('code'));
-		// Until the relay knows the link, the card says that it is pending.
-		const pending = By.css('main [aria-label="Invite someone"] [role="status"]');
-		await this.driver.wait(
-			async () => (await this.driver.findElements(pending)).length === 0,
-			PATIENCE,
-		);
-		return `http://${link}`;
-	}
-
-	async say(text: string): Promise<void> {
-		await (await this.find('textarea')).sendKeys(text, Key.ENTER);
-		await this.sees(text);
-	}
-
-	async sees(text: string): Promise<void> {
-		await this.find('[role=log] article', text);
-	}
-
-	async close(): Promise<void> {
-		await this.driver.quit().catch(() => undefined);
-		this.#process.kill();
-	}
-}
-
-/** WebKit's driver leaves out text that ends in an ellipsis, so the page itself is asked. */
-function textOf(element: WebElement): Promise<string> {
-	return element.getProperty('textContent').then(String);
-}
-
-/** Resolves when something answers there. */
-async function answering(url: string): Promise<void> {
-	const until = Date.now() + PATIENCE;
-	while (Date.now() < until) {
-		const answer = await fetch(url).catch(() => undefined);
-		if (answer?.ok) return;
-		await setTimeout(100);
-	}
-	throw new Error(`${url} does not answer`);
-}
+import { Window } from './window.ts';
 
 const report = process.argv[2] ?? 'test-results/webkit.json';
 const tally = { passed: 0, failed: 0, skipped: 0 };
@@ -114,10 +17,7 @@ async function story(name: string, run: () => Promise<void>): Promise<void> {
 	} catch (error) {
 		tally.failed++;
 		console.log(`FAILED ${name}: ${error instanceof Error ? error.stack : String(error)}`);
-		for (const { driver } of windows) {
-			const shown = await textOf(await driver.findElement(By.css('body')));
-			console.log(`--- ${await driver.getCurrentUrl()}\n${shown}`);
-		}
+		for (const window of windows) console.log(await window.shown());
 	}
 }
 
@@ -152,11 +52,53 @@ try {
 		await ben.say('still here');
 		await ana.sees('still here');
 	});
-	await story('what is written while the relay is dead goes out when it is back', async () => {
-		await relay.kill();
-		await ben.say('into the dark');
-		await relay.restart();
-		await ana.sees('into the dark');
+	await story('ticks rise to read', async () => {
+		await ben.seesState('still here', 'Read');
+	});
+	await story('any script arrives as it was written', async () => {
+		const texts = ['مرحبا بالعالم ١٢٣', '👨‍👩‍👧‍👦 👍🏽 🏴󠁧󠁢󠁳󠁣󠁴󠁿', '田中さんにあげて下さい', 'Z͑ͫa̴l͞g̷o'];
+		for (const text of texts) await ben.say(text);
+		await ana.seesOnce(texts);
+	});
+	await story(
+		'what is written while the relay is dead survives a reload, and goes out once',
+		async () => {
+			await relay.kill();
+			const texts = [1, 2, 3].map((index) => `into the dark ${index}`);
+			for (const text of texts) await ben.say(text);
+			// No server answers this: the service worker opens the app.
+			await ben.driver.navigate().refresh();
+			await ben.seesOnce(texts);
+			await ben.find('[data-opens-details]', 'offline');
+			await relay.restart();
+			await ana.seesOnce(texts);
+			await ben.seesState('into the dark 3', 'Read');
+		},
+	);
+	await story('the leading tab is closed, and the other one takes over', async () => {
+		const address = await ben.driver.getCurrentUrl();
+		const first = await ben.driver.getWindowHandle();
+		await ben.driver.switchTo().newWindow('window');
+		await ben.driver.get(address);
+		await ben.sees('into the dark 3');
+		const second = await ben.driver.getWindowHandle();
+		await ben.driver.switchTo().window(first);
+		await ben.driver.close();
+		await ben.driver.switchTo().window(second);
+		await ben.say('from the second tab');
+		await ana.sees('from the second tab');
+		await ana.say('I see you');
+		await ben.sees('I see you');
+	});
+	await story('a link cut short and one taken back say so', async () => {
+		await ben.driver.get(link.slice(0, -8));
+		await ben.find('h1, h2', 'This link is not complete');
+		await ana.driver.get(`${origin}/settings/links`);
+		await ana.press('button', 'Take back');
+		await ana.find('main *', 'taken back');
+		await ben.driver.get(origin);
+		await ben.driver.get(link);
+		await ben.find('h1, h2, nav a', 'Ana Lindqvist');
 	});
 } finally {
 	for (const window of windows) await window.close();
