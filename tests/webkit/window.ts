@@ -5,6 +5,7 @@ import {
 	Builder,
 	By,
 	Capabilities,
+	error,
 	Key,
 	type WebDriver,
 	type WebElement,
@@ -12,7 +13,7 @@ import {
 
 const DRIVER = '/usr/bin/WebKitWebDriver';
 const BROWSER = '/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser';
-const PATIENCE = 12_000;
+const PATIENCE = 20_000;
 
 /** A WebKit window with a profile of its own: each driver process has one. */
 export class Window {
@@ -39,14 +40,15 @@ export class Window {
 	}
 
 	async find(css: string, text = ''): Promise<WebElement> {
+		const look = async () => {
+			for (const element of await this.driver.findElements(By.css(css))) {
+				if (!(await element.isDisplayed())) continue;
+				if ((await textOf(element)).includes(text)) return element;
+			}
+			return null;
+		};
 		const found = await this.driver.wait(
-			async () => {
-				for (const element of await this.driver.findElements(By.css(css))) {
-					if (!(await element.isDisplayed())) continue;
-					if ((await textOf(element)).includes(text)) return element;
-				}
-				return null;
-			},
+			() => look().catch(goneMeanwhile),
 			PATIENCE,
 			`no ${css} with "${text}"`,
 		);
@@ -97,9 +99,11 @@ export class Window {
 			seen = shown.flatMap((each) => texts.filter((text) => each.includes(text)));
 			return seen.join() === texts.join();
 		};
-		await this.driver.wait(all, PATIENCE).catch(() => {
-			throw new Error(`not each once in order, but: ${seen.join(', ')}`);
-		});
+		await this.driver
+			.wait(() => all().catch(goneMeanwhile), PATIENCE)
+			.catch(() => {
+				throw new Error(`not each once in order, but: ${seen.join(', ')}`);
+			});
 	}
 
 	/** The delivery state of the own message with this text, as it is read out. */
@@ -118,6 +122,12 @@ export class Window {
 		await this.driver.quit().catch(() => undefined);
 		this.#process.kill();
 	}
+}
+
+/** The screen changed between finding something and asking it: look again. */
+function goneMeanwhile(problem: unknown): null {
+	if (problem instanceof error.StaleElementReferenceError) return null;
+	throw problem;
 }
 
 /** WebKit's driver leaves out text that ends in an ellipsis, so the page itself is asked. */
