@@ -67,6 +67,11 @@ export class LogAnchor {
 		this.#lastHeight = scrollHeight;
 	}
 
+	/** What grows next grows below: the screen stays where it is, the end included. */
+	letGo(): void {
+		this.#anchor = undefined;
+	}
+
 	/** The person takes over: by wheel, finger, scrollbar or key. */
 	release(): void {
 		if (this.#anchor !== 'end') this.#anchor = undefined;
