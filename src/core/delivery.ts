@@ -11,10 +11,8 @@ import type { RelaySession } from './relay-session.ts';
 const PEER_ACKNOWLEDGES_WITHIN = 2_000;
 
 export type DeliveryOutcome =
-	/** Safe at the relay. */
+	/** Safe at the relay, or stored on every device that it is for; whether they can open it only a receipt tells. */
 	| { readonly type: 'accepted' }
-	/** Stored on every device that it is for. */
-	| { readonly type: 'delivered' }
 	| { readonly type: 'refused'; readonly code: RefusalCode; readonly retryAfter: number | null }
 	/** Nobody said anything: try again later with the same bytes. */
 	| { readonly type: 'unknown' };
@@ -57,8 +55,7 @@ export function createDelivery(
 	return {
 		reachesDirectly,
 		async deliver(sealed, devices) {
-			if (reachesDirectly(devices) && (await byPeers(sealed, devices)))
-				return { type: 'delivered' };
+			if (reachesDirectly(devices) && (await byPeers(sealed, devices))) return { type: 'accepted' };
 			const { channel, envelope, epoch, body } = sealed;
 			return session().ask({ type: 'submit', envelope, channel, epoch, body });
 		},

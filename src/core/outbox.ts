@@ -156,8 +156,7 @@ async function settleOne(work: Work, id: ConversationId, answer: Settled): Promi
 	}
 	tx.delete('outbox', key);
 	const message = row.kind === 'text' ? await tx.get('messages', key) : undefined;
-	const kind = outcome.type === 'accepted' ? 'sent' : 'delivered';
-	if (message) await raiseDelivery(tx, message.id, { kind });
+	if (message) await raiseDelivery(tx, message.id, { kind: 'sent' });
 }
 
 /** The protocol refuses these bytes: the same is sealed anew, or fails where that cannot help. */

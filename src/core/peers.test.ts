@@ -294,6 +294,6 @@ describe('delivery', () => {
 		const routes = createDelivery(clock, () => expect.unreachable(), mesh);
 		const delivered = routes.deliver(SEALED, [ben.device]);
 		wire.says({ type: 'acknowledge', envelope: ENVELOPE });
-		expect(await delivered).toEqual({ type: 'delivered' });
+		expect(await delivered).toEqual({ type: 'accepted' });
 	});
 });
