@@ -2,6 +2,7 @@
 import type { Client, MessagePage, PageRequest } from './client.ts';
 import {
 	DEFAULT_SETTINGS,
+	inListOrder,
 	type Conversation,
 	type ConversationId,
 	type Me,
@@ -30,6 +31,7 @@ type Queries = Pick<
 	| 'conversation'
 	| 'messages'
 	| 'message'
+	| 'messagesAt'
 	| 'firstUnread'
 	| 'invites'
 	| 'settings'
@@ -73,13 +75,6 @@ function viewConversation(
 	};
 }
 
-function inListOrder(a: Conversation, b: Conversation): number {
-	if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
-	const at = ({ last, created }: Conversation) =>
-		last?.position ?? created.toString(16).padStart(12, '0');
-	return at(a) < at(b) ? 1 : -1;
-}
-
 export function viewMe({ account, device, profile, created }: MeRow): Me {
 	return { account, device, profile, created };
 }
@@ -108,6 +103,11 @@ export function createQueries(store: Store): Queries {
 			const key = await store.get('messageKeys', id);
 			const row = key === undefined ? undefined : await store.get('messages', key);
 			return row && viewMessage(row);
+		},
+		async messagesAt(id, positions) {
+			const keys = [...positions].sort().map((position) => messageKey(id, position));
+			const rows = await Promise.all(keys.map((key) => store.get('messages', key)));
+			return rows.flatMap((row) => (row ? [viewMessage(row)] : []));
 		},
 		async firstUnread(id) {
 			const row = await store.get('conversations', id);

@@ -6,7 +6,7 @@ import { createQueries } from './client-queries.ts';
 import { createVerification } from './client-verification.ts';
 import type { DeviceId } from '../protocol/ids.ts';
 import type { Clock, Random, RelayLink, Result, SmallCrypto, Store, Touched } from './ports.ts';
-import type { StoreName } from './records.ts';
+import { placeOf, type StoreName } from './records.ts';
 import type {
 	AccountId,
 	Conversation,
@@ -31,8 +31,8 @@ export interface Change {
 	readonly invites: boolean;
 	/** Conversations whose row in the list changed. */
 	readonly conversations: ReadonlySet<ConversationId>;
-	/** Conversations in which messages were added or changed. */
-	readonly messages: ReadonlySet<ConversationId>;
+	/** Where messages were added, changed or taken away. */
+	readonly messages: ReadonlyMap<ConversationId, ReadonlySet<Position>>;
 	readonly live: boolean;
 }
 
@@ -80,6 +80,8 @@ export interface Client {
 	conversation(id: ConversationId): Promise<Conversation | undefined>;
 	messages(id: ConversationId, page: PageRequest): Promise<MessagePage>;
 	message(id: MessageId): Promise<Message | undefined>;
+	/** The messages at these places, oldest first; those that are not there are left out. */
+	messagesAt(id: ConversationId, positions: Iterable<Position>): Promise<readonly Message[]>;
 	/** Position of the first message that was not read when the conversation was opened. */
 	firstUnread(id: ConversationId): Promise<Position | undefined>;
 
@@ -203,7 +205,7 @@ const NOTHING: Change = {
 	settings: false,
 	invites: false,
 	conversations: new Set(),
-	messages: new Set(),
+	messages: new Map(),
 	live: false,
 };
 
@@ -216,9 +218,19 @@ function changeOf(touched: readonly Touched[]): Change {
 		settings: keys('settings').length > 0,
 		invites: keys('invites').length > 0,
 		conversations: new Set([...keys('conversations'), ...keys('drafts')]),
-		messages: new Set(
-			keys('messages').map((key) => key.slice(0, key.indexOf('/')) as ConversationId),
-		),
+		messages: positionsIn(touched),
 		live: false,
 	};
+}
+
+function positionsIn(touched: readonly Touched[]): Change['messages'] {
+	const positions = new Map<ConversationId, Set<Position>>();
+	for (const { store, key } of touched) {
+		if (store !== 'messages') continue;
+		const { conversation, position } = placeOf(key);
+		const known = positions.get(conversation);
+		if (known) known.add(position);
+		else positions.set(conversation, new Set([position]));
+	}
+	return positions;
 }

@@ -71,6 +71,14 @@ export interface Conversation {
 	readonly created: number;
 }
 
+/** Pinned ones first, then by newest message. */
+export function inListOrder(a: Conversation, b: Conversation): number {
+	if (a.pinned !== b.pinned) return a.pinned ? -1 : 1;
+	const at = ({ last, created }: Conversation) =>
+		last?.position ?? created.toString(16).padStart(12, '0');
+	return at(a) < at(b) ? 1 : -1;
+}
+
 export interface MessageSummary {
 	readonly id: MessageId;
 	readonly position: Position;

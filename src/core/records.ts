@@ -249,6 +249,14 @@ export const ONLY = 'only';
 
 export const messageKey = (conversation: ConversationId, position: Position): string =>
 	`${conversation}/${position}`;
+/** Inverse of {@link messageKey}. */
+export function placeOf(key: string): {
+	readonly conversation: ConversationId;
+	readonly position: Position;
+} {
+	const slash = key.indexOf('/');
+	return { conversation: key.slice(0, slash) as ConversationId, position: key.slice(slash + 1) };
+}
 export const inConversation = (conversation: ConversationId): string => `${conversation}/`;
 
 /** Outbox keys: what is not text sorts before all text ('!' is below every hex digit). */

@@ -15,7 +15,7 @@ export const NOTHING: Change = {
 	settings: false,
 	invites: false,
 	conversations: new Set(),
-	messages: new Set(),
+	messages: new Map(),
 	live: false,
 };
 
@@ -80,6 +80,16 @@ export function pageRange(
 			return [Math.max(0, at - half), Math.min(all.length, at + half)];
 		}
 	}
+}
+
+export function at(all: readonly Message[], positions: Iterable<Message['position']>): Message[] {
+	const wanted = new Set(positions);
+	return all.filter(({ position }) => wanted.has(position));
+}
+
+/** A change that may have touched any of these messages. */
+export function everywhere(id: ConversationId, all: readonly Message[] = []): Change['messages'] {
+	return new Map([[id, new Set(all.map(({ position }) => position))]]);
 }
 
 /** Bytes for the key or id number `count`: spread by a multiplicative hash, so that neighbours look different. */

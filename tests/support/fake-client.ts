@@ -32,7 +32,9 @@ import {
 import type { Result } from '../../src/core/ports.ts';
 import {
 	NOTHING,
+	at,
 	empty,
+	everywhere,
 	pageRange,
 	spread,
 	summary,
@@ -220,6 +222,10 @@ export class FakeClient implements Client {
 
 	message(id: MessageId): Promise<Message | undefined> {
 		return Promise.resolve(this.#byId.get(id));
+	}
+
+	messagesAt(id: ConversationId, positions: Iterable<Position>): Promise<readonly Message[]> {
+		return Promise.resolve(at(this.#messages.get(id) ?? [], positions));
 	}
 
 	firstUnread(id: ConversationId): Promise<Position | undefined> {
@@ -471,7 +477,7 @@ export class FakeClient implements Client {
 	}
 
 	#changed(id: ConversationId): void {
-		this.#tell({ conversations: new Set([id]), messages: new Set([id]) });
+		this.#tell({ conversations: new Set([id]), messages: everywhere(id, this.#messages.get(id)) });
 	}
 
 	#tell(change: Partial<Change>): void {

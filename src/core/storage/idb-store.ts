@@ -120,13 +120,14 @@ async function rowsIn(db: Opened, store: StoreName, wanted: KeyRange) {
 		]);
 		return found.map((row, index) => ({ key: keys[index] ?? '', row }));
 	}
-	const rows: { key: string; row: StoredRow }[] = [];
-	let cursor = await shelf.openCursor(range, 'prev');
-	while (cursor && rows.length < limit) {
-		rows.push({ key: cursor.key, row: cursor.value });
-		cursor = rows.length < limit ? await cursor.continue() : null;
-	}
-	return rows;
+	// A cursor that steps back row by row is slow: it jumps to where the page begins, and all is read from there.
+	const newest = await shelf.openKeyCursor(range, 'prev');
+	if (!newest) return [];
+	const last = newest.key;
+	const start = limit > 1 ? await newest.advance(limit - 1) : newest;
+	const page = IDBKeyRange.bound(start ? start.key : range.lower, last, !start && range.lowerOpen);
+	const [keys, found] = await Promise.all([shelf.getAllKeys(page), shelf.getAll(page)]);
+	return found.map((row, index) => ({ key: keys[index] ?? '', row })).reverse();
 }
 
 interface Commit {

@@ -4,6 +4,7 @@ import { createContext } from 'svelte';
 import type { Change, Client, NotificationProblem } from '../../core/client.ts';
 import {
 	DEFAULT_SETTINGS,
+	inListOrder,
 	type Conversation,
 	type ConversationId,
 	type Invite,
@@ -20,6 +21,9 @@ import { openSession } from '#lib/state/session.ts';
 import { Toasts } from './toasts.svelte.ts';
 
 export type { NotificationProblem as Problem };
+
+/** Up to so many changed conversations are read one by one. */
+const MOST_SINGLE = 16;
 
 export class App {
 	readonly client: Client;
@@ -52,8 +56,13 @@ export class App {
 
 	readonly #canary: Canary;
 	readonly #stops: (() => void)[] = [];
+	/** Conversations that changed since the list was read; undefined: all of them. */
+	#changed: Set<ConversationId> | undefined;
 	readonly #readList = coalesce(async () => {
-		this.conversations = await this.client.conversations();
+		const changed = this.#changed;
+		this.#changed = new Set();
+		if (changed && changed.size <= MOST_SINGLE) await this.#readEach(changed);
+		else this.conversations = await this.client.conversations();
 	});
 	readonly #readInvites = coalesce(async () => {
 		this.invites = await this.client.invites();
@@ -134,6 +143,15 @@ export class App {
 		return { path: reachable ? 'relay' : 'offline', online: false, typing: false };
 	}
 
+	/** A message touches one row of what may be a thousand. */
+	async #readEach(changed: ReadonlySet<ConversationId>): Promise<void> {
+		const found = await Promise.all([...changed].map((id) => this.client.conversation(id)));
+		this.conversations = [
+			...this.conversations.filter(({ id }) => !changed.has(id)),
+			...found.filter((each) => each !== undefined),
+		].sort(inListOrder);
+	}
+
 	#useSettings(settings: Settings): void {
 		this.settings = settings;
 		this.look.use(settings);
@@ -142,6 +160,7 @@ export class App {
 	#follow(change: Change): void {
 		if (change.live) this.live = this.client.live();
 		this.storage = this.client.storage();
+		for (const id of change.conversations) this.#changed?.add(id);
 		if (change.conversations.size > 0) void this.#readList();
 		if (change.invites) void this.#readInvites();
 		if (change.me) void this.client.me().then((me) => (this.me = me));

@@ -8,6 +8,8 @@ const PAGE = 60;
 /** Most messages held; beyond it the far end is let go and read again when it is needed. */
 const MOST = 240;
 const LARGEST_PAGE = 200;
+/** Up to so many changed messages are read one by one; beyond it, the window is read again. */
+const MOST_SINGLE = 48;
 
 export type WindowState = 'loading' | 'ready' | 'failed';
 
@@ -19,15 +21,17 @@ export class MessageWindow {
 	/** True while the list changes at its start, which the virtual list must be told. */
 	shift = $state(false);
 
-	readonly #client: Pick<Client, 'messages'>;
+	readonly #client: Pick<Client, 'messages' | 'messagesAt'>;
 	readonly #id: ConversationId;
 	/** Reads run one after the other, so that an older answer never lands on a newer one. */
 	#queue: Promise<void> = Promise.resolve();
 	#refreshWaits = false;
+	/** Where something changed since the last read; undefined: anywhere. */
+	#touched: Set<Position> | undefined = new Set();
 	/** The person looks at the newest messages, so the window follows them. */
 	#following = true;
 
-	constructor(client: Pick<Client, 'messages'>, id: ConversationId) {
+	constructor(client: Pick<Client, 'messages' | 'messagesAt'>, id: ConversationId) {
 		this.#client = client;
 		this.#id = id;
 	}
@@ -86,15 +90,38 @@ export class MessageWindow {
 		});
 	}
 
-	/** Something in this conversation changed; many calls in a row cost one read. */
-	refresh(): Promise<void> {
+	/** Something changed, at `touched` or anywhere; many calls in a row cost one read. */
+	refresh(touched?: Iterable<Position>): Promise<void> {
+		if (touched === undefined) this.#touched = undefined;
+		for (const position of touched ?? []) this.#touched?.add(position);
 		if (this.#refreshWaits || this.state === 'loading') return this.#queue;
 		this.#refreshWaits = true;
 		return this.#run(async () => {
 			this.#refreshWaits = false;
+			const positions = this.#touched;
+			this.#touched = new Set();
 			const first = this.messages[0];
+			if (first && positions && positions.size <= MOST_SINGLE) return this.#refreshAt(positions);
 			if (!first || (this.#following && !this.newerExist)) return this.#refreshEnd();
 			await this.#refreshFrom(first);
+		});
+	}
+
+	/** Only what changed is read: most changes are a tick that rises, or one message more. */
+	async #refreshAt(positions: ReadonlySet<Position>): Promise<void> {
+		const changed = await this.#client.messagesAt(this.#id, positions);
+		const first = this.messages[0]?.position ?? '';
+		const last = this.messages.at(-1)?.position ?? '';
+		const belongs = ({ position }: Message) =>
+			(position >= first || !this.olderExist) && (position <= last || !this.newerExist);
+		const others = this.messages.filter(({ position }) => !positions.has(position));
+		const all = [...others, ...changed.filter(belongs)].sort(inOrder);
+		if (all.length === 0) return this.#refreshEnd();
+		const over = all.length > MOST;
+		this.#replace({
+			messages: this.#following ? all.slice(-MOST) : all.slice(0, MOST),
+			olderExist: this.olderExist || (over && this.#following),
+			newerExist: this.newerExist || (over && !this.#following),
 		});
 	}
 
@@ -180,6 +207,10 @@ export class MessageWindow {
 		});
 		return this.#queue;
 	}
+}
+
+function inOrder(one: Message, other: Message): number {
+	return one.position < other.position ? -1 : 1;
 }
 
 function isSame(one: Message, other: Message): boolean {

@@ -49,7 +49,8 @@ export class OpenConversation {
 			}),
 		);
 		this.#stop = app.client.watch((change) => {
-			if (change.messages.has(id)) void this.window.refresh();
+			const touched = change.messages.get(id);
+			if (touched) void this.window.refresh(touched);
 		});
 	}
 
