@@ -7,7 +7,9 @@ import type {
 	Message,
 	MessageBody,
 	Presence,
+	SendRefusal,
 } from '../../src/core/model.ts';
+import { MAX_TEXT_BYTES } from '../../src/protocol/limits.ts';
 
 /** A change in which nothing changed. */
 export const NOTHING: Change = {
@@ -90,6 +92,13 @@ export function at(all: readonly Message[], positions: Iterable<Message['positio
 /** A change that may have touched any of these messages. */
 export function everywhere(id: ConversationId, all: readonly Message[] = []): Change['messages'] {
 	return new Map([[id, new Set(all.map(({ position }) => position))]]);
+}
+
+export function textRefusal(text: string): SendRefusal | undefined {
+	if (text.trim() === '') return { kind: 'empty' };
+	const bytes = new TextEncoder().encode(text).length;
+	if (bytes > MAX_TEXT_BYTES) return { kind: 'too-long', bytes, limit: MAX_TEXT_BYTES };
+	return undefined;
 }
 
 /** Bytes for the key or id number `count`: spread by a multiplicative hash, so that neighbours look different. */

@@ -38,10 +38,10 @@ import {
 	pageRange,
 	spread,
 	summary,
+	textRefusal,
 	type FakeConversation,
 	type FakeMessage,
 } from './fake-chat.ts';
-import { MAX_TEXT_BYTES } from '../../src/protocol/limits.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 
 type AnyId = MessageId | ConversationId | DeviceId | Address;
@@ -409,19 +409,15 @@ export class FakeClient implements Client {
 		return () => this.#listeners.delete(listener);
 	}
 
-	close(): void {
-		this.#listeners.clear();
-	}
+	close = (): void => this.#listeners.clear();
 
 	// ---- inside ----
 
 	#refusal(id: ConversationId, text: string): SendRefusal | undefined {
-		if (text.trim() === '') return { kind: 'empty' };
-		const bytes = new TextEncoder().encode(text).length;
-		if (bytes > MAX_TEXT_BYTES) return { kind: 'too-long', bytes, limit: MAX_TEXT_BYTES };
-		if (this.#storage.kind === 'full') return { kind: 'storage-full' };
+		if (this.#storage.kind === 'full') return textRefusal(text) ?? { kind: 'storage-full' };
 		const { kind } = this.#need(id).state;
-		return kind === 'refused' || kind === 'blocked' ? { kind: 'closed' } : undefined;
+		const closed = kind === 'refused' || kind === 'blocked';
+		return textRefusal(text) ?? (closed ? { kind: 'closed' } : undefined);
 	}
 
 	/** Delivery states only rise, and only while there is a connection. */

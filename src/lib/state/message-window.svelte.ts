@@ -56,6 +56,11 @@ export class MessageWindow {
 		this.#following = on;
 	}
 
+	/** Resolves when everything told so far is read. */
+	settled(): Promise<void> {
+		return this.#queue;
+	}
+
 	loadOlder(): Promise<void> {
 		return this.#run(async () => {
 			const first = this.messages[0];

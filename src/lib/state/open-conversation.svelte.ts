@@ -8,12 +8,16 @@ import type {
 	MessageId,
 	Position,
 } from '../../core/model.ts';
+import type { Client } from '../../core/client.ts';
 import type { App } from './app.svelte.ts';
 import { MessageWindow } from './message-window.svelte.ts';
 import { toRows, type Row } from './rows.ts';
 
 /** Quoted messages remembered beside the window. */
 const MOST_QUOTES = 500;
+
+/** Position of a message that the store does not have yet. */
+export const NOWHERE: Position = '';
 
 export class OpenConversation {
 	readonly id: ConversationId;
@@ -26,6 +30,8 @@ export class OpenConversation {
 	replyTo = $state.raw<Message | undefined>();
 	/** Messages sent from here since it was opened. */
 	sent = $state(0);
+	/** What is on screen: the window, and what is being written to the store right now. */
+	readonly messages: readonly Message[];
 	/** The message that was jumped to, for its flash. */
 	flashed = $state<MessageId | undefined>();
 	readonly rows: readonly Row[];
@@ -34,16 +40,22 @@ export class OpenConversation {
 	readonly #quotes = new SvelteMap<MessageId, Message | null>();
 	readonly #asked = new Set<MessageId>();
 	readonly #stop: () => void;
+	/** Written here and not read back from the store yet. */
+	#echoes = $state.raw<readonly Message[]>([]);
 	#found = $state.raw<Conversation | undefined | null>();
 	#readTo: Position = '';
+	#echoCount = 0;
 
 	constructor(app: App, id: ConversationId) {
 		this.#app = app;
 		this.id = id;
 		this.window = new MessageWindow(app.client, id);
 		this.conversation = $derived(app.conversation(id) ?? this.#found);
+		this.messages = $derived(
+			this.window.newerExist ? this.window.messages : [...this.window.messages, ...this.#echoes],
+		);
 		this.rows = $derived(
-			toRows(this.window.messages, {
+			toRows(this.messages, {
 				unreadFrom: this.unreadFrom,
 				fromStart: this.window.state === 'ready' && !this.window.olderExist,
 			}),
@@ -78,9 +90,40 @@ export class OpenConversation {
 
 	/** The message up to `position` was on the screen. */
 	markRead(position: Position): void {
-		if (position <= this.#readTo) return;
+		if (position === NOWHERE || position <= this.#readTo) return;
 		this.#readTo = position;
 		void this.#app.client.markRead(this.id, position);
+	}
+
+	/** As the client's `send`, with the bubble on screen before the store has answered. */
+	async send(text: string, replyTo: MessageId | undefined): ReturnType<Client['send']> {
+		const echo = this.#echoOf(text, replyTo);
+		if (echo) this.#echoes = [...this.#echoes, echo];
+		try {
+			const result = await this.#app.client.send(this.id, text, replyTo);
+			// The store told of it before it answered: the window has it once it is through with that.
+			if (result.ok) await this.window.settled();
+			return result;
+		} finally {
+			this.#echoes = this.#echoes.filter((each) => each !== echo);
+		}
+	}
+
+	#echoOf(text: string, replyTo: MessageId | undefined): Message | undefined {
+		const { me } = this.#app;
+		if (!me || text.trim() === '') return undefined;
+		const sent = Date.now();
+		return {
+			id: `echo ${++this.#echoCount}` as MessageId,
+			conversation: this.id,
+			position: NOWHERE,
+			author: me.account,
+			mine: true,
+			body: { kind: 'text', text, replyTo },
+			sent,
+			received: sent,
+			delivery: { kind: 'queued' },
+		};
 	}
 
 	/** A quoted message: undefined while it is looked up, null when it is not on this device. */
