@@ -1,0 +1,176 @@
+// axe on every screen, in both themes, and with what opens over a screen open.
+import { DatabaseSync } from 'node:sqlite';
+import { join } from 'node:path';
+import { AxeBuilder } from '@axe-core/playwright';
+import { expect, meet, test, type Person } from './fixtures.ts';
+
+const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
+const SETTINGS = [
+	...['profile', 'links', 'privacy', 'notifications'],
+	...['storage', 'appearance', 'connection', 'about'],
+];
+
+/** Judges the screen as it stands, once it has come to rest. */
+async function judge({ page }: Person, screen: string): Promise<void> {
+	await page.evaluate(() => {
+		const ending = document
+			.getAnimations()
+			.filter(({ effect }) => effect?.getComputedTiming().endTime !== Infinity);
+		return Promise.all(ending.map((each) => each.finished.catch(() => undefined)));
+	});
+	const { violations, passes } = await new AxeBuilder({ page }).withTags(RULES).analyze();
+	expect(passes.length, screen).toBeGreaterThan(5);
+	const found = violations.map(
+		({ id, impact, nodes }) =>
+			`${impact} ${id}: ${nodes.map(({ html }) => html.slice(0, 120)).join(' | ')}`,
+	);
+	expect.soft(found, screen).toEqual([]);
+}
+
+for (const colorScheme of ['light', 'dark'] as const) {
+	test.describe(colorScheme, () => {
+		async function inTheme(person: Person): Promise<Person> {
+			await person.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+			const query = `(prefers-color-scheme: ${colorScheme})`;
+			expect(await person.page.evaluate((media) => matchMedia(media).matches, query)).toBe(true);
+			return person;
+		}
+
+		test('nothing to object to on the way in and in a conversation', async ({ newPerson }) => {
+			test.slow();
+			const ana = await inTheme(await newPerson());
+			const ben = await inTheme(await newPerson());
+			await ana.visit('/');
+			await expect(ana.page.getByRole('button', { name: 'Start' })).toBeVisible();
+			await judge(ana, 'start');
+			await ana.page.getByRole('button', { name: 'Start' }).click();
+			await expect(ana.page.getByRole('alert')).toBeVisible();
+			await judge(ana, 'start, name missing');
+			await ana.page.getByRole('button', { name: /have.* link/i }).click();
+			await judge(ana, 'start, pasting a link');
+			await meet(ana, ben);
+			await judge(ana, 'conversation');
+			await ana.composer.fill('*bold* `code` https://example.com/\n> quote\n- item');
+			await ana.composer.press('Enter');
+			await expect(ana.messages.last().locator('li')).toHaveText('item');
+			await ana.send('🙂');
+			await judge(ana, 'marks and emoji');
+			await openMessageMenu(ana);
+			await judge(ana, 'message menu');
+			await ana.page.getByRole('menuitem', { name: 'Reply' }).click();
+			await judge(ana, 'reply');
+			await ana.page.getByRole('button', { name: 'Do not reply' }).click();
+			await ana.page.getByRole('button', { name: 'Emoji', exact: true }).click();
+			await expect(ana.page.getByRole('dialog')).toBeVisible();
+			await judge(ana, 'emoji');
+		});
+
+		test('nor in the settings, and where there is nothing', async ({ newPerson }) => {
+			test.slow();
+			const ana = await inTheme(await newPerson());
+			await ana.start('Ana Lindqvist');
+			await ana.link();
+			await judge(ana, 'first list');
+			await ana.visit('/settings');
+			await expect(ana.page.getByRole('heading', { name: 'Settings' })).toBeVisible();
+			await judge(ana, 'settings');
+			for (const name of SETTINGS) {
+				await ana.visit(`/settings/${name}`);
+				await expect(ana.page.locator('.main').getByRole('heading').first()).toBeVisible();
+				await judge(ana, name);
+			}
+			for (const [address, title] of [
+				['/nowhere/at/all', 'There is nothing here'],
+				['/settings/nowhere', 'There is nothing here'],
+				['/c/AAAAAAAAAAAAAAAAAAAAAA', 'There is no such conversation here'],
+			] as const) {
+				await ana.visit(address);
+				await expect(ana.page.getByRole('heading', { name: title })).toBeVisible();
+				await judge(ana, title);
+			}
+			await ana.page.goto(`${ana.gate.origin}/healthz`);
+			await ana.page.evaluate(
+				() =>
+					new Promise((resolve, reject) => {
+						const request = indexedDB.deleteDatabase('kith');
+						request.onsuccess = resolve;
+						request.onerror = reject;
+					}),
+			);
+			await ana.visit('/');
+			const cleared = ana.page.getByRole('heading', { name: /cleared Kith’s storage/ });
+			await expect(cleared).toBeVisible();
+			await judge(ana, 'cleared storage');
+		});
+
+		test('nor behind a link, whatever its state', async ({ newPerson, relay }) => {
+			test.slow();
+			const ana = await inTheme(await newPerson());
+			await ana.start('Ana Lindqvist');
+			const link = await ana.link();
+			const expired = await ana.oneTimeLink();
+			// Time passes for a link by what the relay noted down.
+			await relay.kill('SIGTERM');
+			expire(relay.dataDirectory);
+			await relay.restart();
+			const used = await ana.oneTimeLink();
+			const visitor = await inTheme(await newPerson());
+			await visitor.visit(used);
+			await visitor.send('this is mine now');
+			await expect(visitor.message('this is mine now', 'Delivered')).toBeVisible();
+
+			const ben = await inTheme(await newPerson());
+			await ben.visit(link);
+			await expect(ben.composer).toBeVisible();
+			await judge(ben, 'open');
+			for (const [address, title] of [
+				[used, 'This link was already used'],
+				[expired, 'This link has expired'],
+				[link.slice(0, -8), 'This link is not complete'],
+				[`/i#${'A'.repeat(43)}`, 'This link does not exist here'],
+			] as const) {
+				await expectProblem(ben, address, title);
+			}
+			await expectProblem(ana, link, 'This is your own link');
+			await ana.visit('/settings/links');
+			await ana.page.getByRole('button', { name: 'Take back' }).first().click();
+			await expect(ana.page.getByText(/^taken back/)).toBeVisible();
+			await judge(ana, 'links, one taken back');
+			await expectProblem(ben, link, 'This link was taken back');
+			await ben.installed();
+			ben.gate.shut();
+			await expectProblem(ben, used, 'The relay does not answer');
+		});
+	});
+}
+
+async function expectProblem(person: Person, address: string, title: string): Promise<void> {
+	await expect(async () => {
+		await person.visit('/');
+		await person.visit(address);
+		const heading = person.page.getByRole('heading', { name: title });
+		await expect(heading).toBeVisible({ timeout: 5_000 });
+	}).toPass();
+	await judge(person, title);
+}
+
+async function openMessageMenu(person: Person): Promise<void> {
+	const message = person.message('hello Ben');
+	await message.hover();
+	await message.getByRole('button', { name: 'Message actions' }).click();
+	await expect(person.page.getByRole('menuitem', { name: 'Copy' })).toBeVisible();
+}
+
+/** Puts the end of every link that has one into the past; the relay must not run. */
+function expire(dataDirectory: string): void {
+	const database = new DatabaseSync(join(dataDirectory, 'relay.db'));
+	const past = Date.now() - 1_000;
+	const { changes } = database
+		.prepare(
+			`UPDATE addresses SET ends = ?, record = json_set(record, '$.policy.expires', ?)
+			WHERE ends IS NOT NULL`,
+		)
+		.run(past, past);
+	database.close();
+	expect(changes).toBe(1);
+}
