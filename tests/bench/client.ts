@@ -1,5 +1,5 @@
-// npm run bench: the figures of the client, in real browsers on a real relay. It prints a Markdown table; medians, on
-// whatever machine this is. It proves nothing by itself and asserts nothing.
+// npm run bench [-- latency catch-up ...]: the figures of the client, in real browsers on a real relay. It prints a
+// Markdown table; medians, on whatever machine this is. It proves nothing by itself and asserts nothing.
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
@@ -204,6 +204,31 @@ async function catchUp(from: Page, to: { context: BrowserContext; page: Page }):
 	note(`catching up ${BACKLOG} queued messages`, '≤ 5000 ms', `${Date.now() - began} ms`);
 }
 
+/** Who holds the engine's lock; the name changes when it passes on. */
+function leaderOf(page: Page): Promise<string | undefined> {
+	return page.evaluate(async () => {
+		const { held } = await navigator.locks.query();
+		return held?.find(({ name }) => name === 'kith engine')?.clientId;
+	});
+}
+
+/** When the lock is held by somebody else than `before`; ms since 1970. */
+function passedOn(page: Page, before: string | undefined): Promise<number> {
+	return page.evaluate(
+		(old) =>
+			new Promise<number>((resolve) => {
+				const look = async () => {
+					const { held } = await navigator.locks.query();
+					const now = held?.find(({ name }) => name === 'kith engine')?.clientId;
+					if (now && now !== old) resolve(Date.now());
+					else setTimeout(() => void look(), 1);
+				};
+				void look();
+			}),
+		before,
+	);
+}
+
 async function takeover(context: BrowserContext, origin: string): Promise<void> {
 	const times: number[] = [];
 	for (let run = 0; run < 5; run++) {
@@ -211,22 +236,7 @@ async function takeover(context: BrowserContext, origin: string): Promise<void> 
 		const follower = await context.newPage();
 		await follower.goto(origin);
 		await follower.getByRole('navigation').getByRole('link').first().waitFor();
-		const taken = follower.evaluate(
-			() =>
-				new Promise<number>((resolve) => {
-					void navigator.locks.query().then(({ held }) => {
-						const before = held?.find(({ name }) => name === 'kith engine')?.clientId;
-						const look = async () => {
-							const now = (await navigator.locks.query()).held?.find(
-								({ name }) => name === 'kith engine',
-							)?.clientId;
-							if (now && now !== before) resolve(Date.now());
-							else setTimeout(() => void look(), 1);
-						};
-						void look();
-					});
-				}),
-		);
+		const taken = passedOn(follower, await leaderOf(follower));
 		const closed = Date.now();
 		await leader?.close();
 		times.push((await taken) - closed);
@@ -245,10 +255,32 @@ function transfer(): void {
 	note('the whole app, every language and page, compressed', '', `${(bytes / 1000).toFixed(0)} kB`);
 }
 
-async function main(): Promise<void> {
-	const node = process.execPath;
+const PARTS = ['latency', 'catch-up', 'takeover', 'history', 'transfer'];
+
+async function measure(wanted: readonly string[], browser: Browser, origin: string): Promise<void> {
+	const { ana, ben } = await talking(browser, origin);
+	if (wanted.includes('latency')) {
+		await ana.page.getByText('direct', { exact: true }).first().waitFor({ timeout: 30_000 });
+		await latency(ana.page, ben.page, 'direct');
+		await setNeverDirect(ana.page, origin);
+		await ana.page.getByText('via relay').first().waitFor({ timeout: 30_000 });
+		await latency(ana.page, ben.page, 'via relay');
+	}
+	if (wanted.includes('catch-up')) await catchUp(ana.page, ben);
+	if (wanted.includes('takeover')) await takeover(ana.context, origin);
+	if (wanted.includes('history')) {
+		const alone = await person(browser, origin, 'Cleo Bench');
+		await history(alone.context, alone.page, origin);
+	}
+	if (wanted.includes('transfer')) transfer();
+}
+
+async function main(asked: readonly string[]): Promise<void> {
+	const unknown = asked.filter((part) => !PARTS.includes(part));
+	if (unknown.length > 0)
+		throw new Error(`Parts are ${PARTS.join(', ')}; not ${unknown.join(', ')}`);
 	for (const mode of ['production', 'bench']) {
-		execFileSync(node, ['node_modules/vite/bin/vite.js', 'build', '--mode', mode], {
+		execFileSync(process.execPath, ['node_modules/vite/bin/vite.js', 'build', '--mode', mode], {
 			stdio: 'ignore',
 		});
 	}
@@ -258,17 +290,7 @@ async function main(): Promise<void> {
 		args: ['--no-sandbox', '--disable-gpu', '--disable-background-networking'],
 	});
 	try {
-		const { ana, ben } = await talking(browser, relay.origin);
-		await ana.page.getByText('direct', { exact: true }).first().waitFor({ timeout: 30_000 });
-		await latency(ana.page, ben.page, 'direct');
-		await setNeverDirect(ana.page, relay.origin);
-		await ana.page.getByText('via relay').first().waitFor({ timeout: 30_000 });
-		await latency(ana.page, ben.page, 'via relay');
-		await catchUp(ana.page, ben);
-		await takeover(ana.context, relay.origin);
-		const alone = await person(browser, relay.origin, 'Cleo Bench');
-		await history(alone.context, alone.page, relay.origin);
-		transfer();
+		await measure(asked.length > 0 ? asked : PARTS, browser, relay.origin);
 	} finally {
 		await browser.close();
 		await relay.stop();
@@ -280,4 +302,4 @@ async function main(): Promise<void> {
 		console.log(`| ${what} | ${target} | ${measured} |`);
 }
 
-await main();
+await main(process.argv.slice(2));
