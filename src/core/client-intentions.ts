@@ -1,5 +1,6 @@
 // What people want, written down in one transaction each. The engine sees the rows and does the rest.
 import { MAX_TEXT_BYTES } from '../protocol/limits.ts';
+import { shownName } from '../protocol/names.ts';
 import { idFrom, type ConversationId, type MessageId } from '../protocol/ids.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { viewMe } from './client-queries.ts';
@@ -123,7 +124,7 @@ function ownIntentions(
 			const me = await must(store, async (tx) => {
 				const known = await tx.get('me', ONLY);
 				if (known) return known;
-				const profile = { name: name.trim(), picture: null };
+				const profile = { name: shownName(name), picture: null };
 				const fresh: MeRow = { ...keys, profile, created, profileVersion: 1 };
 				tx.put('me', ONLY, fresh);
 				tx.put('conversations', notes, newConversation(notes, undefined, created));
@@ -148,7 +149,8 @@ function ownIntentions(
 async function changeProfile(tx: Transaction, profile: Profile): Promise<void> {
 	const me = await tx.get('me', ONLY);
 	if (!me) return;
-	tx.put('me', ONLY, { ...me, profile, profileVersion: me.profileVersion + 1 });
+	const cleaned = { ...profile, name: shownName(profile.name) };
+	tx.put('me', ONLY, { ...me, profile: cleaned, profileVersion: me.profileVersion + 1 });
 	// The cards of open links show it too.
 	for (const { key } of await tx.list('invites', { prefix: '', limit: MOST_INVITES })) {
 		const row = await tx.get('invites', key);

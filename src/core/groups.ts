@@ -3,6 +3,7 @@
 import type { AccountId, ChannelId, ConversationId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
 import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
+import { NO_NAME } from '../protocol/names.ts';
 import {
 	decodeGeneration,
 	encodeGeneration,
@@ -33,7 +34,7 @@ import { newConversation, queueReceipt } from './threads.ts';
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;
 /** Until their profile arrives, moments later, somebody who joined has no name. */
-const UNNAMED: Profile = { name: '…', picture: null };
+const UNNAMED: Profile = { name: NO_NAME, picture: null };
 
 function stagedRow(
 	context: Work,

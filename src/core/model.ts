@@ -11,6 +11,7 @@ export {
 	MAX_NAME_CHARACTERS,
 	MAX_PICTURE_BYTES,
 } from '../protocol/limits.ts';
+export { cleanName } from '../protocol/names.ts';
 export type { RefusalCode } from '../protocol/errors.ts';
 export type { AddressState } from '../protocol/frames.ts';
 export type { AccountId, Address, ConversationId, DeviceId, MessageId, Profile };

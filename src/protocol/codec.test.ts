@@ -9,7 +9,7 @@ import {
 	MAX_CARD_BYTES,
 	MAX_EPHEMERAL_BYTES,
 	MAX_FRAME_BYTES,
-	MAX_NAME_CHARACTERS,
+	MAX_NAME_UNITS,
 	MAX_PICTURE_BYTES,
 	MAX_RECEIPT_IDS,
 	MAX_TEXT_BYTES,
@@ -133,7 +133,7 @@ describe('LI-1 bounds hold at the exact limit', () => {
 		],
 		[
 			'a name',
-			MAX_NAME_CHARACTERS * 4,
+			MAX_NAME_UNITS,
 			(size) => inside(contents, [3, { name: 'a'.repeat(size), picture: null }, 1, ID, bytes(1)]),
 		],
 		[

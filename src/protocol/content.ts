@@ -6,13 +6,20 @@ import type { Address, DeviceId, EnvelopeId, MessageId } from './ids.ts';
 import {
 	MAX_CARD_BYTES,
 	MAX_EPHEMERAL_BYTES,
-	MAX_NAME_CHARACTERS,
+	MAX_NAME_UNITS,
 	MAX_PICTURE_BYTES,
 	MAX_RECEIPT_IDS,
 	MAX_TEXT_BYTES,
 } from './limits.ts';
+import { shownName } from './names.ts';
 
-const name = v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_NAME_CHARACTERS * 4));
+/** What others call themselves is never taken as it comes (SPEC CO-9). */
+const name = v.pipe(
+	v.string(),
+	v.minLength(1),
+	v.maxLength(MAX_NAME_UNITS),
+	v.transform(shownName),
+);
 const message = id<MessageId>();
 
 /**

@@ -25,7 +25,9 @@ export const MAX_EPOCHS_BEHIND = 3;
 /** Text in one message: characters shown inline, and the bytes of UTF-8 beyond which it is not sent. */
 export const INLINE_TEXT_CHARACTERS = 8192;
 export const MAX_TEXT_BYTES = 64 * KIB;
+/** A name: what a person sees as characters, and UTF-16 units (a family emoji is one of 11). */
 export const MAX_NAME_CHARACTERS = 64;
+export const MAX_NAME_UNITS = 4 * MAX_NAME_CHARACTERS;
 export const MAX_PICTURE_BYTES = 32 * KIB;
 /** Message ids that one receipt may name. */
 export const MAX_RECEIPT_IDS = 512;

@@ -39,10 +39,14 @@ function describeSchema(schema: unknown): unknown {
 		if (known[key] !== undefined) parts[key] = describeSchema(known[key]);
 	}
 	if (Array.isArray(known.options)) parts.options = known.options;
-	if (Array.isArray(known.pipe)) parts.pipe = known.pipe.slice(1).map(describeSchema);
+	if (Array.isArray(known.pipe))
+		parts.pipe = known.pipe.slice(1).filter(isOnTheWire).map(describeSchema);
 	if (known.entries !== undefined) parts.entries = describeFields(known.entries as object);
 	return parts;
 }
+
+/** What a reader makes of a field that it accepted changes nothing in the bytes. */
+const isOnTheWire = ({ kind }: { kind: string }) => kind !== 'transformation';
 
 const describeFields = (fields: object) =>
 	Object.entries(fields).map(([name, schema]) => [name, describeSchema(schema)]);
