@@ -6,7 +6,7 @@ import type { Work } from './context.ts';
 import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import type { Opened, Transaction } from './ports.ts';
-import type { ChannelRow, MessageRow } from './records.ts';
+import { outboxKey, type ChannelRow, type MessageRow } from './records.ts';
 import { answerRepair, applySettled, countText, placeLine, removeUnreadable } from './repairs.ts';
 import { addMessage, queueReceipt, raiseDelivery } from './threads.ts';
 
@@ -61,6 +61,12 @@ async function applyText(
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
 	const { account, device } = opened.sender;
 	const mine = account === identity.account;
+	// What the next steps read one by one, in one look at the disk.
+	await Promise.all([
+		tx.get('messageKeys', content.message),
+		tx.get('outbox', outboxKey.receipt(row.conversation, content.message)),
+		tx.get('people', account),
+	]);
 	await addMessage(tx, {
 		id: content.message,
 		conversation: row.conversation,

@@ -73,6 +73,8 @@ async function storeBatch(
 	const { tx } = work;
 	const touched = new Set<ConversationId>();
 	let loaded = await loadChannel(tx, work.groups, channel);
+	// Asked for together: one look at the disk instead of one for each.
+	await Promise.all(batch.map(({ envelope }) => tx.get('seen', envelope)));
 	for (const incoming of batch) {
 		if ((await tx.get('seen', incoming.envelope)) !== undefined) continue;
 		tx.put('seen', incoming.envelope, work.relayTime());

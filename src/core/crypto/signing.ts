@@ -1,6 +1,7 @@
 // Ed25519 (RFC 8032) with the purpose inside what is signed, so that a signature given for one purpose can never
 // pass for another: what is signed is the purpose in ASCII, a zero byte, and the bytes.
 import type { SigningPurpose } from '../ports.ts';
+import { toBase64Url } from '../../protocol/ids.ts';
 import { concatBytes, toBufferSource, utf8 } from './bytes.ts';
 
 /** What the account key signs; the other purposes belong to device keys. */
@@ -29,6 +30,23 @@ export function signedBytes(
 	return toBufferSource(bytes);
 }
 
+/** Keys of people one hears from again and again; the one not heard for longest goes first. */
+const MOST_KEYS = 256;
+const keys = new Map<string, Promise<CryptoKey>>();
+
+function verificationKey(publicKey: Uint8Array): Promise<CryptoKey> {
+	const name = toBase64Url(publicKey);
+	const known = keys.get(name);
+	keys.delete(name);
+	const key =
+		known ??
+		crypto.subtle.importKey('raw', toBufferSource(publicKey), 'Ed25519', false, ['verify']);
+	keys.set(name, key);
+	const [oldest] = keys.keys();
+	if (keys.size > MOST_KEYS && oldest !== undefined) keys.delete(oldest);
+	return key;
+}
+
 /** A claim that `signature` is by `publicKey` over `bytes` for `purpose`. */
 export interface SignatureClaim {
 	readonly publicKey: Uint8Array;
@@ -43,13 +61,7 @@ export async function verifySignature(claim: SignatureClaim): Promise<boolean> {
 	if (claim.signature.length !== SIGNATURE_BYTES) return false;
 	const message = signedBytes(claim.purpose, claim.bytes);
 	try {
-		const key = await crypto.subtle.importKey(
-			'raw',
-			toBufferSource(claim.publicKey),
-			'Ed25519',
-			false,
-			['verify'],
-		);
+		const key = await verificationKey(claim.publicKey);
 		return await crypto.subtle.verify('Ed25519', key, toBufferSource(claim.signature), message);
 	} catch {
 		return false; // 32 bytes that are not a point: some engines say so at import, some at verification

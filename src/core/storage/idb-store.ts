@@ -74,6 +74,7 @@ type Closed = Awaited<ReturnType<ReturnType<typeof createRowBox>['close']>>;
 
 function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durability): Backend {
 	const box = createRowBox(sealer);
+	const reader = createReader(database);
 
 	async function list<Name extends StoreName>(store: Name, range: KeyRange) {
 		const found = await database.use((db) => rowsIn(db, store, range));
@@ -88,7 +89,7 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 	return {
 		list,
 		async read<Name extends StoreName>(store: Name, key: string) {
-			const row = await database.use((db) => db.get(store, key));
+			const row = await reader(store, key);
 			if (!row) return undefined;
 			const versioned: Versioned<Name> = {
 				revision: row.revision,
@@ -105,6 +106,38 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 			}
 		},
 	};
+}
+
+interface Wanted {
+	readonly store: StoreName;
+	readonly key: string;
+	resolve(row: StoredRow | undefined): void;
+	reject(error: unknown): void;
+}
+
+/** Reads single rows; those asked for in one go share a transaction, which costs far more than a read. */
+function createReader(database: IdbDatabase) {
+	let waiting: Wanted[] = [];
+
+	async function readAll(): Promise<void> {
+		const wanted = waiting;
+		waiting = [];
+		try {
+			const rows = await database.use((db) => {
+				const tx = db.transaction([...new Set(wanted.map(({ store }) => store))]);
+				return Promise.all(wanted.map(({ store, key }) => tx.objectStore(store).get(key)));
+			});
+			for (const [index, { resolve }] of wanted.entries()) resolve(rows[index]);
+		} catch (error) {
+			for (const { reject } of wanted) reject(error);
+		}
+	}
+
+	return (store: StoreName, key: string) =>
+		new Promise<StoredRow | undefined>((resolve, reject) => {
+			if (waiting.length === 0) queueMicrotask(() => void readAll());
+			waiting.push({ store, key, resolve, reject });
+		});
 }
 
 async function rowsIn(db: Opened, store: StoreName, wanted: KeyRange) {

@@ -47,6 +47,8 @@ const nameOf = (store: StoreName, key: string) => `${store}/${key}`;
 class Attempt implements Transaction {
 	readonly checks = new Map<string, Check>();
 	readonly writes = new Map<string, Write>();
+	/** Reads under way or done: each row is read once, and stays for this attempt what it was. */
+	readonly #reads = new Map<string, Promise<Versioned<StoreName> | undefined>>();
 	readonly #backend: Backend;
 
 	constructor(backend: Backend) {
@@ -57,10 +59,16 @@ class Attempt implements Transaction {
 		const name = nameOf(store, key);
 		const written = this.writes.get(name);
 		if (written) return written.value as Rows[Name] | undefined;
-		const row = await this.#backend.read(store, key);
-		// The first read counts: a later one that differs must not hide that the row moved in between.
-		if (!this.checks.has(name)) this.checks.set(name, { store, key, revision: row?.revision });
-		return row?.value;
+		let reading = this.#reads.get(name);
+		if (!reading) {
+			reading = this.#backend.read(store, key);
+			this.#reads.set(name, reading);
+		}
+		const row = await reading;
+		this.checks.set(name, { store, key, revision: row?.revision });
+		// It may have been written while it was read.
+		const now = this.writes.get(name);
+		return (now ? now.value : row?.value) as Rows[Name] | undefined;
 	}
 
 	async list<Name extends StoreName>(
