@@ -11,6 +11,8 @@ test.each([
 	['https://kith.example/#abc', undefined],
 	['https://kith.example/evil#abc', undefined],
 	['abc.def', undefined],
+	['javascript:alert(1)//i#abc', undefined],
+	['data:text/html,/i#abc', undefined],
 	['', undefined],
 ])('%j', (pasted, fragment) => {
 	expect(fragmentOf(pasted)).toBe(fragment);

@@ -11,6 +11,7 @@ export function fragmentOf(pasted: string): string | undefined {
 	const text = pasted.trim();
 	const at = text.indexOf('#');
 	if (at < 0 || !URL.canParse(text)) return undefined;
-	const { pathname } = new URL(text);
+	const { protocol, pathname } = new URL(text);
+	if (!/^https?:$/u.test(protocol)) return undefined;
 	return pathname.endsWith('/i') && at < text.length - 1 ? text.slice(at + 1) : undefined;
 }
