@@ -10,6 +10,7 @@ export {
 	INLINE_TEXT_CHARACTERS,
 	MAX_NAME_CHARACTERS,
 	MAX_PICTURE_BYTES,
+	MAX_TEXT_BYTES,
 } from '../protocol/limits.ts';
 export { cleanName } from '../protocol/names.ts';
 export type { RefusalCode } from '../protocol/errors.ts';

@@ -167,3 +167,52 @@ test('a text of 64 KiB without a break folds; a longer one is refused and stays 
 	await ben.page.getByRole('button', { name: /^Jump to latest/ }).click();
 	await expect(ben.message('shorter')).toBeVisible();
 });
+
+test('a run of joined letters lays out at once, and a paste of megabytes never reaches the field', async ({
+	newPerson,
+}) => {
+	const ana = await newPerson();
+	const ben = await newPerson();
+	await meet(ana, ben);
+	// Letters that join have no place where a line may end: Chromium took a second for these.
+	const joined = 'ب'.repeat(12_000);
+	await ana.composer.fill(joined);
+	await ana.composer.press('Enter');
+	const bubble = ben.messages.last();
+	await expect(bubble.getByRole('button', { name: 'Read more' })).toBeVisible();
+	const { shown, took } = await bubble.locator('.txt').evaluate((text) => {
+		const paragraph = text.querySelector('p');
+		const before = performance.now();
+		for (const width of ['300px', '290px', '280px']) {
+			text.style.inlineSize = width;
+			void text.offsetHeight;
+		}
+		return { shown: paragraph?.textContent.trim() ?? '', took: performance.now() - before };
+	});
+	expect(shown).toBe(joined.slice(0, 8_192));
+	expect(took).toBeLessThan(600);
+
+	await ana.composer.fill('kept');
+	await ana.page.evaluate(() => {
+		document.addEventListener(
+			'copy',
+			(event) => {
+				event.preventDefault();
+				event.clipboardData?.setData('text/plain', 'ب'.repeat(5_000_000));
+			},
+			{ once: true },
+		);
+	});
+	await ana.composer.press('ControlOrMeta+a');
+	await ana.composer.press('ControlOrMeta+c');
+	await ana.composer.press('End');
+	const before = Date.now();
+	await ana.composer.press('ControlOrMeta+v');
+	await expect(ana.page.getByRole('alert')).toContainText('This is too long');
+	expect(Date.now() - before).toBeLessThan(5_000);
+	await expect(ana.composer).toHaveValue('kept');
+	await ana.composer.pressSequentially(', and more');
+	await expect(ana.page.getByRole('alert')).toHaveCount(0);
+	await ana.composer.press('Enter');
+	await expect(ana.message('kept, and more')).toBeVisible();
+});
