@@ -17,6 +17,8 @@ export const toConversation = (id: ConversationId): string => resolve('/(app)/c/
 export const toDetails = (id: ConversationId): string => resolve('/(app)/c/[id]/info', { id });
 export const toSafetyNumber = (id: ConversationId): string =>
 	resolve('/(app)/c/[id]/info/verify', { id });
-export const toInvite = (fragment: string): string => `${resolve('/i')}#${fragment}`;
+/** What a link carries needs no escapes; what was pasted in its place must not break the address. */
+export const toInvite = (fragment: string): string =>
+	`${resolve('/i')}#${encodeURIComponent(fragment.toWellFormed())}`;
 export const toSettings = (page?: SettingsPage): string =>
 	page === undefined ? resolve('/settings') : resolve('/settings/[page]', { page });
