@@ -10,6 +10,8 @@ export default defineConfig({
 	outputDir: 'test-results/playwright',
 	timeout: 60_000,
 	expect: { timeout: 15_000 },
+	// Without a limit, a click on what is covered waits for the test's own end and says nothing.
+	use: { actionTimeout: 20_000 },
 	// Each test has its own people on a relay of its worker; two cores carry two browsers and no more.
 	fullyParallel: false,
 	workers: 1,

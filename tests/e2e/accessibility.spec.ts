@@ -65,6 +65,53 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await judge(ana, 'emoji');
 		});
 
+		test('nor beside a conversation, nor offline, nor on a phone', async ({ newPerson }) => {
+			test.slow();
+			const ana = await inTheme(await newPerson());
+			const ben = await inTheme(await newPerson());
+			await meet(ana, ben);
+			const row = ana.page
+				.getByRole('navigation', { name: 'Conversations' })
+				.getByRole('listitem')
+				.filter({ hasText: 'Ben Okafor' });
+			await row.hover();
+			await row.getByRole('button', { name: /Ben Okafor/ }).click();
+			await expect(ana.page.getByRole('menuitem').first()).toBeVisible();
+			await judge(ana, 'menu of a conversation');
+			await ana.page.keyboard.press('Escape');
+			const conversation = new URL(ana.page.url()).pathname;
+			for (const [path, shown] of [
+				['/info', 'Details'],
+				['/info/verify', 'Safety number'],
+			] as const) {
+				await ana.visit(conversation + path);
+				await expect(ana.page.getByRole('complementary', { name: shown })).toBeVisible();
+				await judge(ana, path);
+			}
+			await ana.neverDirect();
+			await ana.visit(conversation);
+			await expect(ana.header).toContainText('via relay');
+			ana.gate.shut();
+			await expect(ana.header).toContainText('offline');
+			await ana.send('waits');
+			await judge(ana, 'offline');
+
+			await ben.page.setViewportSize({ width: 390, height: 740 });
+			await judge(ben, 'conversation on a phone');
+			const benConversation = new URL(ben.page.url()).pathname;
+			for (const [path, shown] of [
+				['/info', 'Details'],
+				['/info/verify', 'Safety number'],
+			] as const) {
+				await ben.visit(benConversation + path);
+				await expect(ben.page.getByRole('complementary', { name: shown })).toBeVisible();
+				await judge(ben, `${path} on a phone`);
+			}
+			await ben.visit('/');
+			await expect(ben.page.getByRole('navigation', { name: 'Conversations' })).toBeVisible();
+			await judge(ben, 'list on a phone');
+		});
+
 		test('nor in the settings, and where there is nothing', async ({ newPerson }) => {
 			test.slow();
 			const ana = await inTheme(await newPerson());
