@@ -6,7 +6,7 @@ import type { Work } from './context.ts';
 import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import type { Opened, Transaction } from './ports.ts';
-import { outboxKey, type ChannelRow, type MessageRow } from './records.ts';
+import type { ChannelRow, MessageRow } from './records.ts';
 import { answerRepair, applySettled, countText, placeLine, removeUnreadable } from './repairs.ts';
 import { addMessage, queueReceipt, raiseDelivery } from './threads.ts';
 
@@ -14,6 +14,22 @@ interface OpenedMessage {
 	readonly row: ChannelRow;
 	readonly opened: Extract<Opened, { kind: 'message' }>;
 	readonly incoming: Incoming;
+}
+
+/** Asks for the rows that applying this will read: asked for together, they are one look at the disk. */
+export async function lookAhead({ tx }: Work, opened: Opened): Promise<void> {
+	if (opened.kind !== 'message') return;
+	const decoded = contents.decode(opened.plaintext, MAX_FRAME_BYTES);
+	if (!decoded.ok) return;
+	const content = decoded.value;
+	if (content.type === 'text') {
+		await tx.get('messageKeys', content.message);
+	}
+	if (content.type === 'receipt') {
+		const ids = [...content.delivered, ...content.read];
+		const keys = await Promise.all(ids.map((id) => tx.get('messageKeys', id)));
+		await Promise.all(keys.flatMap((key) => (key === undefined ? [] : [tx.get('messages', key)])));
+	}
 }
 
 /** Returns the channel's row as it stands afterwards. */
@@ -61,12 +77,6 @@ async function applyText(
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
 	const { account, device } = opened.sender;
 	const mine = account === identity.account;
-	// What the next steps read one by one, in one look at the disk.
-	await Promise.all([
-		tx.get('messageKeys', content.message),
-		tx.get('outbox', outboxKey.receipt(row.conversation, content.message)),
-		tx.get('people', account),
-	]);
 	await addMessage(tx, {
 		id: content.message,
 		conversation: row.conversation,

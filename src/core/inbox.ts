@@ -1,7 +1,7 @@
 // received -> opened -> committed -> acknowledged. Whatever comes, from the relay or from a peer, goes into its
 // channel's lane; a batch is opened and written in one transaction; only then is it acknowledged.
-import type { ChannelId, ConversationId } from '../protocol/ids.ts';
-import { applyContent } from './apply.ts';
+import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
+import { applyContent, lookAhead } from './apply.ts';
 import {
 	adoptStaged,
 	breakChannel,
@@ -25,8 +25,13 @@ export interface Inbox {
 	drained(): Promise<void>;
 }
 
+interface OpenedIncoming {
+	readonly incoming: Incoming;
+	readonly opened: Opened;
+}
+
 /** Envelopes in one transaction: enough to make writing cheap, few enough to keep the screen alive. */
-const BATCH = 64;
+const BATCH = 256;
 
 export function createInbox(
 	context: EngineContext,
@@ -73,11 +78,15 @@ async function storeBatch(
 	const { tx } = work;
 	const touched = new Set<ConversationId>();
 	let loaded = await loadChannel(tx, work.groups, channel);
-	// Asked for together: one look at the disk instead of one for each.
-	await Promise.all(batch.map(({ envelope }) => tx.get('seen', envelope)));
-	for (const incoming of batch) {
-		if ((await tx.get('seen', incoming.envelope)) !== undefined) continue;
-		tx.put('seen', incoming.envelope, work.relayTime());
+	const fresh = await notSeen(work, batch);
+	while (fresh.length > 0) {
+		// What is said is opened ahead, as far as nothing but messages comes: then one look at the disk is for all of it.
+		const run = loaded ? await openAhead(work, loaded, fresh) : [];
+		for (const each of run) if (loaded) loaded = await storeOpened(work, loaded, each);
+		if (loaded && run.length > 0) touched.add(loaded.row.conversation);
+		fresh.splice(0, run.length);
+		const incoming = fresh.shift();
+		if (!incoming) break;
 		if (incoming.kind === 'dropped') {
 			await applyDropped(work, incoming);
 			loaded = await loadChannel(tx, work.groups, channel);
@@ -89,10 +98,41 @@ async function storeBatch(
 			continue;
 		}
 		if (!loaded) continue; // a channel we never joined or that was superseded: nothing of it is ours
-		loaded = await storeOne(work, loaded, incoming);
+		loaded = await storeCommit(work, loaded, incoming);
 		touched.add(loaded.row.conversation);
 	}
 	return touched;
+}
+
+/** Those of the batch that did not come before, each once; they count as seen from now on. */
+async function notSeen({ tx, relayTime }: Work, batch: readonly Incoming[]): Promise<Incoming[]> {
+	const known = await Promise.all(batch.map(({ envelope }) => tx.get('seen', envelope)));
+	const fresh = new Map<EnvelopeId, Incoming>();
+	for (const [index, incoming] of batch.entries()) {
+		if (known[index] !== undefined || fresh.has(incoming.envelope)) continue;
+		fresh.set(incoming.envelope, incoming);
+		tx.put('seen', incoming.envelope, relayTime());
+	}
+	return [...fresh.values()];
+}
+
+/** Opens the messages at the head of `waiting`, and asks for the rows that storing them will read. */
+async function openAhead(
+	work: Work,
+	loaded: LoadedChannel,
+	waiting: readonly Incoming[],
+): Promise<OpenedIncoming[]> {
+	const run: OpenedIncoming[] = [];
+	let { state } = loaded;
+	for (const incoming of waiting) {
+		if (incoming.kind !== 'message') break;
+		const opened = await work.groups.open(state, incoming.body);
+		run.push({ incoming, opened });
+		if (opened.kind === 'commit') break;
+		if (opened.kind === 'message') state = opened.state;
+	}
+	await Promise.all(run.map(({ opened }) => lookAhead(work, opened)));
+	return run;
 }
 
 /**
@@ -107,15 +147,13 @@ async function applyDropped(work: Work, { channel, envelope }: Incoming): Promis
 	else await breakChannel(work, channel);
 }
 
-async function storeOne(
+async function storeCommit(
 	work: Work,
 	loaded: LoadedChannel,
 	incoming: Incoming,
 ): Promise<LoadedChannel> {
-	if (incoming.kind === 'commit') {
-		const adopted = await adoptOwn(work, loaded, incoming);
-		if (adopted) return unpark(work, adopted);
-	}
+	const adopted = await adoptOwn(work, loaded, incoming);
+	if (adopted) return unpark(work, adopted);
 	const opened = await work.groups.open(loaded.state, incoming.body);
 	return storeOpened(work, loaded, { incoming, opened });
 }
@@ -136,7 +174,7 @@ async function adoptOwn(
 async function storeOpened(
 	work: Work,
 	loaded: LoadedChannel,
-	{ incoming, opened }: { readonly incoming: Incoming; readonly opened: Opened },
+	{ incoming, opened }: OpenedIncoming,
 ): Promise<LoadedChannel> {
 	const { row } = loaded;
 	const { tx, groups, identity } = work;
@@ -208,7 +246,7 @@ async function unpark(work: Work, loaded: LoadedChannel): Promise<LoadedChannel>
 async function notOpened(
 	work: Work,
 	row: ChannelRow,
-	{ incoming, opened }: { readonly incoming: Incoming; readonly opened: Opened },
+	{ incoming, opened }: OpenedIncoming,
 ): Promise<ChannelRow> {
 	const isCommit = incoming.kind === 'commit';
 	// The echo of a commit that the relay's answer had adopted before; or own words, which MLS cannot open.

@@ -123,6 +123,10 @@ class OutboxPump implements Outbox {
 		if (final.some(({ outcome }) => outcome.type === 'refused')) await this.#catchUp(final);
 		await this.#context.persist(async (tx) => {
 			const work = { ...this.#context, tx };
+			// Asked for together: one look at the disk for all of them.
+			await Promise.all(
+				final.flatMap(({ key }) => [tx.get('outbox', key), tx.get('messages', key)]),
+			);
 			for (const answer of final) await settleOne(work, id, answer);
 		});
 		this.pump(id);

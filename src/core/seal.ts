@@ -46,10 +46,13 @@ export function sealQueued(context: EngineContext, conversation: ConversationId)
 		if (loaded?.row.status !== 'open') return NOTHING;
 		const sealing = new Sealing({ ...context, tx }, loaded);
 		const rows = await tx.list('outbox', { prefix: inConversation(conversation), limit: WINDOW });
-		for (const { key } of rows) {
+		// Read through the transaction: the list alone would not notice that a row changed.
+		const fresh = await Promise.all(rows.map(({ key }) => tx.get('outbox', key)));
+		const texts = rows.filter(({ value }) => value.kind === 'text');
+		await Promise.all(texts.map(({ key }) => tx.get('messages', key)));
+		for (const [index, { key }] of rows.entries()) {
 			if (sealing.count >= BATCH) break;
-			// Read through the transaction: the list alone would not notice that a row changed.
-			const row = await tx.get('outbox', key);
+			const row = fresh[index];
 			if (row) await sealing.take(key, row);
 		}
 		await sealing.finish();

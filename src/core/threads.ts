@@ -169,9 +169,20 @@ export function forgetCarrier(
 	tx.delete('carried', carriedKey.count(conversation, channel, count));
 }
 
+/** Under which key a transaction queues its receipts for a conversation. */
+const receiptKeys = new WeakMap<Transaction, Map<ConversationId, string>>();
+
+function receiptKeyIn(tx: Transaction, conversation: ConversationId, first: MessageId): string {
+	const keys = receiptKeys.get(tx) ?? new Map<ConversationId, string>();
+	receiptKeys.set(tx, keys);
+	const key = keys.get(conversation) ?? outboxKey.receipt(conversation, first);
+	keys.set(conversation, key);
+	return key;
+}
+
 /**
- * Queues a receipt for the other side; a message that is read was also delivered. Each call has a row of its own, so that
- * nobody rewrites a long list with each message of a large backlog; sealing joins them.
+ * Queues a receipt for the other side; a message that is read was also delivered. Each transaction has one row of its own,
+ * so that nobody rewrites a long list with each message of a large backlog; sealing joins them.
  */
 export async function queueReceipt(
 	tx: Transaction,
@@ -181,7 +192,7 @@ export async function queueReceipt(
 	const { delivered = [], read = [] } = added;
 	const first = delivered[0] ?? read[0];
 	if (first === undefined) return;
-	const key = outboxKey.receipt(conversation, first);
+	const key = receiptKeyIn(tx, conversation, first);
 	const row = await tx.get('outbox', key);
 	const before = row?.kind === 'receipt' ? row : { delivered: [], read: [] };
 	tx.put('outbox', key, {
