@@ -44,7 +44,7 @@ module.exports = {
 			from: { path: '^src/core/[^/]+\\.ts$', pathNot: '\\.test\\.ts$' },
 			to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core'] },
 		},
-		...['storage', 'crypto', 'links'].map((room) =>
+		...['storage', 'crypto', 'links', 'import', 'export', 'archive'].map((room) =>
 			only({
 				name: `core-${room}`,
 				from: `^src/core/${room}/`,
