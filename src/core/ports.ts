@@ -192,6 +192,7 @@ export interface SmallCrypto {
 		mine: AccountId,
 		theirs: AccountId,
 	): Promise<{ readonly digits: string; readonly qr: Uint8Array }>;
+	sha256(bytes: Uint8Array): Promise<Uint8Array>;
 	compareSafetyNumber(
 		mine: AccountId,
 		theirs: AccountId,

@@ -3,6 +3,7 @@
 import type {
 	Change,
 	Client,
+	Files,
 	MessagePage,
 	NewInvite,
 	NotificationProblem,
@@ -42,6 +43,7 @@ import {
 	type FakeConversation,
 	type FakeMessage,
 } from './fake-chat.ts';
+import { fakeFiles } from './fake-files.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 
 type AnyId = MessageId | ConversationId | DeviceId | Address;
@@ -126,7 +128,7 @@ export class FakeClient implements Client {
 			id: this.#id<MessageId>(),
 			conversation: id,
 			position: this.#position(),
-			author: mine || subject.kind === 'notes' ? this.#myAccount() : subject.person.account,
+			author: !mine && subject.kind === 'person' ? subject.person.account : this.#myAccount(),
 			mine,
 			body: fake.body ?? { kind: 'text', text: fake.text ?? '', replyTo: undefined },
 			sent: fake.sent,
@@ -334,6 +336,10 @@ export class FakeClient implements Client {
 		if (preview.existing) return { ok: true, value: preview.existing };
 		const id = this.addConversation({ name: preview.profile.name, echoes: true });
 		return { ok: true, value: id };
+	}
+
+	files(): Promise<Files> {
+		return Promise.resolve(fakeFiles(this.#now));
 	}
 
 	safetyNumber(
