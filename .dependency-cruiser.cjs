@@ -48,7 +48,7 @@ module.exports = {
 			only({
 				name: `core-${room}`,
 				from: `^src/core/${room}/`,
-				allowed: `^src/(protocol/|core/${room}/|core/(ports|model|records)\\.ts$)`,
+				allowed: `^src/(protocol/|core/${room}/|core/(ports|model|records|archive-entries)\\.ts$)`,
 				comment:
 					'An implementation knows its port, the nouns and the protocol, not its neighbours.',
 			}),

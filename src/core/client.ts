@@ -25,7 +25,9 @@ import type {
 	StorageCondition,
 } from './model.ts';
 
-export type { Files, ImportChoice, ImportOutcome } from './files.ts';
+export type { ArchiveFailure } from './archive-entries.ts';
+export type { ArchiveSecret } from './ports.ts';
+export type { ArchiveSummary, Files, ImportOutcome, Restored } from './files.ts';
 
 /** What changed since the last notice; the listener asks again for what it shows. */
 export interface Change {

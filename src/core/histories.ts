@@ -30,11 +30,14 @@ export class History {
 		return this.#added.length;
 	}
 
-	/** Adds those of at most {@link BATCH} messages that are not known; `known` may change the row of one that is. */
+	/**
+	 * Adds those of at most {@link BATCH} messages that are not known, and tells which; `known` may change the row of one
+	 * that is.
+	 */
 	async add(
 		rows: readonly MessageRow[],
 		known: (before: MessageRow, now: MessageRow) => MessageRow | undefined = () => undefined,
-	): Promise<void> {
+	): Promise<ReadonlySet<MessageId>> {
 		const outcome = await this.#store.transact(async (tx) => {
 			const fresh: { id: MessageId; key: string }[] = [];
 			const keys = await Promise.all(rows.map(({ id }) => tx.get('messageKeys', id)));
@@ -53,11 +56,12 @@ export class History {
 			}
 			return fresh;
 		});
-		if (outcome.ok) this.#added.push(...outcome.value);
-		else {
-			await this.undo();
-			throw new NoRoom();
+		if (outcome.ok) {
+			this.#added.push(...outcome.value);
+			return new Set(outcome.value.map(({ id }) => id));
 		}
+		await this.undo();
+		throw new NoRoom();
 	}
 
 	/** Runs what completes the writing; everything that was added goes if there is no room for it. */

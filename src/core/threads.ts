@@ -119,7 +119,8 @@ export async function removeMessage(tx: Transaction, id: MessageId): Promise<voi
 	});
 }
 
-const RANK: Record<Delivery['kind'], number> = {
+/** What a delivery is worth: it only rises (SPEC CO-5). */
+export const RANK: Record<Delivery['kind'], number> = {
 	received: 9,
 	failed: 0,
 	queued: 0,

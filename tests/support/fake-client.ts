@@ -287,9 +287,8 @@ export class FakeClient implements Client {
 		return this.#update(id, { readTo: upTo, unread: Math.min(unread, before.unread) });
 	}
 
-	setTyping(): void {
-		// Nobody is on the other side to see it.
-	}
+	/** Nobody is on the other side to see it. */
+	setTyping = (): void => undefined;
 
 	setFlags(
 		id: ConversationId,
@@ -338,10 +337,7 @@ export class FakeClient implements Client {
 		return { ok: true, value: id };
 	}
 
-	files(): Promise<Files> {
-		return Promise.resolve(fakeFiles(this.#now));
-	}
-
+	files = (): Promise<Files> => Promise.resolve(fakeFiles(this.#now));
 	safetyNumber(
 		id: ConversationId,
 	): Promise<{ readonly digits: string; readonly qr: Uint8Array } | undefined> {

@@ -9,6 +9,7 @@ export function fakeFiles(now: () => number): Files {
 	return createFiles({
 		store: createMemoryStore(createMemoryDisk()),
 		crypto: smallCrypto,
+		random: { bytes: (length) => crypto.getRandomValues(new Uint8Array(length)) },
 		clock: {
 			now,
 			schedule(ms, call) {

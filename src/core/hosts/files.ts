@@ -1,25 +1,23 @@
 // The rooms behind {@link Files}, put together for a page.
 import { forgetImported, importChat } from '../chat-import.ts';
 import { createQueries } from '../client-queries.ts';
+import { archiveCrypto } from '../crypto/archive-keys.ts';
 import { chatHtml } from '../export/chat-html.ts';
 import { chatJson } from '../export/chat-json.ts';
 import { toChunks, type TranscriptSource } from '../export/transcript.ts';
+import { createArchives, type ArchivePorts } from './archives.ts';
 import type { Files } from '../files.ts';
 import { readWhatsApp } from '../import/whatsapp.ts';
 import type { ConversationId } from '../model.ts';
-import type { Clock, SmallCrypto, Store } from '../ports.ts';
+import type { Store } from '../ports.ts';
 
-interface FilesPorts {
-	readonly store: Store;
-	readonly crypto: SmallCrypto;
-	readonly clock: Clock;
-}
-
-export function createFiles(ports: FilesPorts): Files {
+export function createFiles(world: Omit<ArchivePorts, 'archives'>): Files {
+	const ports = { ...world, archives: archiveCrypto };
 	const { store, clock } = ports;
 	/** The next task: the screen is drawn in between. */
 	const pause = () => new Promise<void>((resolve) => clock.schedule(0, resolve));
 	return {
+		...createArchives(ports),
 		readChat: (file, options) => readWhatsApp(file, { ...options, now: clock.now(), pause }),
 		importChat: (chat, choice, progress) =>
 			importChat(ports, { chat, choice, ...(progress && { progress }) }),

@@ -48,7 +48,7 @@ export async function startClient(options: PageOptions): Promise<Client> {
 		files: async () => {
 			const { createFiles } = await import('./files.ts');
 			const { store, crypto } = environment;
-			return createFiles({ store, crypto, clock: systemClock });
+			return createFiles({ store, crypto, clock: systemClock, random: systemRandom });
 		},
 		createIdentity: () => environment.createIdentity(),
 	});

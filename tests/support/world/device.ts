@@ -123,7 +123,12 @@ export class Device {
 			},
 			files: () =>
 				Promise.resolve(
-					createFiles({ store: this.openStore(), crypto: smallCrypto, clock: this.#clock() }),
+					createFiles({
+						store: this.openStore(),
+						crypto: smallCrypto,
+						clock: this.#clock(),
+						random: this.#random,
+					}),
 				),
 			createIdentity: () => Promise.resolve(this.identity),
 		});
