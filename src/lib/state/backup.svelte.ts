@@ -97,12 +97,13 @@ export class BackupSaving {
 export class BackupOpening {
 	step = $state.raw<OpenStep>({ kind: 'idle', failure: undefined });
 	typed = $state('');
-	purpose = $state<Purpose>('test');
+	purpose: Purpose;
 
 	readonly #app: App;
 
-	constructor(app: App) {
+	constructor(app: App, purpose: Purpose) {
 		this.#app = app;
+		this.purpose = $state(purpose);
 	}
 
 	async choose(file: File): Promise<void> {
