@@ -9,7 +9,7 @@ import type {
 	MessageEntry,
 	PersonEntry,
 } from './archive-entries.ts';
-import { BATCH, History, summarise } from './histories.ts';
+import { BATCH, History, newestIn, unreadIn } from './histories.ts';
 import { DEFAULT_SETTINGS, type ConversationState, type Delivery, type Settings } from './model.ts';
 import { highestOf } from './positions.ts';
 import type { SmallCrypto, Store, Transaction } from './ports.ts';
@@ -44,7 +44,7 @@ interface Joined {
 export class Merge {
 	readonly #store: Store;
 	readonly #crypto: Pick<SmallCrypto, 'inviteKeys'>;
-	readonly #history: History;
+	#history: History;
 	readonly #me: MeRow;
 	readonly #people = new Map<string, PersonEntry>();
 	readonly #joined = new Map<ConversationId, Joined>();
@@ -61,7 +61,7 @@ export class Merge {
 	) {
 		this.#store = store;
 		this.#crypto = crypto;
-		this.#history = new History(store);
+		this.#history = new History(store, { nothingKnown: false });
 		this.#me = me;
 	}
 
@@ -126,6 +126,9 @@ export class Merge {
 		this.#sameSelf = account === this.#me.account;
 		const range = { prefix: '', limit: MOST_CONVERSATIONS };
 		const rows = await this.#store.list('conversations', range);
+		// On an empty device nothing has to be looked up.
+		const known = await this.#store.list('messageKeys', { prefix: '', limit: 1 });
+		if (known.length === 0) this.#history = new History(this.#store, { nothingKnown: true });
 		this.#notes = rows.find(({ value }) => !value.account && !value.imported)?.value.id;
 	}
 
@@ -206,9 +209,15 @@ export class Merge {
 			...this.#way(entry, generation),
 		};
 		const readTo = base.readTo > entry.readTo ? base.readTo : entry.readTo;
-		const row = await summarise(tx, { ...base, readTo, failed: base.failed + failed });
-		const order = row.last?.position.slice(0, 16) ?? '';
-		return { ...row, highest: highestOf(base.highest, order) };
+		const last = await newestIn(tx, id);
+		return {
+			...base,
+			readTo,
+			last,
+			unread: await unreadIn(tx, id, readTo),
+			failed: base.failed + failed,
+			highest: highestOf(base.highest, last?.position.slice(0, 16) ?? ''),
+		};
 	}
 
 	/** How somebody is reached from here: as before, or not until a link is exchanged. */

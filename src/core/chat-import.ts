@@ -9,11 +9,17 @@ import {
 } from '../protocol/ids.ts';
 import type { ForeignChat, ForeignMessage } from './foreign.ts';
 import type { ImportChoice, ImportOutcome, Progress } from './files.ts';
-import { BATCH, History, NoRoom, removeConversation, summarise } from './histories.ts';
+import { BATCH, History, NoRoom, newestIn, removeConversation } from './histories.ts';
 import type { Participant } from './model.ts';
 import { highestOf, positionOf } from './positions.ts';
-import type { Clock, Result, SmallCrypto, Store } from './ports.ts';
-import { ONLY, type ConversationRow, type MeRow, type MessageRow } from './records.ts';
+import type { Clock, Result, SmallCrypto, Store, Transaction } from './ports.ts';
+import {
+	inConversation,
+	ONLY,
+	type ConversationRow,
+	type MeRow,
+	type MessageRow,
+} from './records.ts';
 import { newConversation } from './threads.ts';
 
 export interface ImportPorts {
@@ -43,7 +49,9 @@ export async function importChat(
 	if (!me) throw new Error('start first');
 	const keys = keysOf(chat.messages);
 	const conversation = await conversationFor(ports, chat, keys);
-	const history = new History(store);
+	const range = { prefix: inConversation(conversation), limit: 1 };
+	const nothingKnown = (await store.list('messages', range)).length === 0;
+	const history = new History(store, { nothingKnown });
 	const participants = await participantsOf(ports, chat, { choice, me });
 	const places = placesOf(chat.messages);
 	try {
@@ -82,11 +90,8 @@ export async function forgetImported(store: Store, id: ConversationId): Promise<
 }
 
 /** Old messages are no news: all of it counts as read. */
-async function readToEnd(
-	tx: Parameters<typeof summarise>[0],
-	row: ConversationRow,
-): Promise<ConversationRow> {
-	const { last } = await summarise(tx, row);
+async function readToEnd(tx: Transaction, row: ConversationRow): Promise<ConversationRow> {
+	const last = await newestIn(tx, row.id);
 	const end = last?.position ?? '';
 	return { ...row, last, unread: 0, readTo: end, highest: highestOf('', end.slice(0, 16)) };
 }

@@ -1,10 +1,10 @@
 // Writing what already happened: messages of another messenger, or of a backup. In bounded batches, never twice, and
 // taken away again if there is no room for all of it. The conversation's row comes last, so that nobody sees a half.
 import type { ConversationId, MessageId } from '../protocol/ids.ts';
-import type { Store } from './ports.ts';
-import { inConversation, messageKey, type ConversationRow, type MessageRow } from './records.ts';
+import type { MessageSummary, Position } from './model.ts';
+import type { Store, Transaction } from './ports.ts';
+import { inConversation, messageKey, type MessageRow } from './records.ts';
 import { summaryOf } from './threads.ts';
-import type { Transaction } from './ports.ts';
 
 /** Messages of one transaction: small enough that other tabs get their turn. */
 export const BATCH = 400;
@@ -19,15 +19,18 @@ export class NoRoom extends Error {
 /** One run of writing: a file that is imported, a backup that is restored. */
 export class History {
 	readonly #store: Store;
-	readonly #added: { readonly id: MessageId; readonly key: string }[] = [];
+	readonly #added = new Map<MessageId, string>();
+	readonly #nothingKnown: boolean;
 
-	constructor(store: Store) {
+	/** `nothingKnown`: none of what comes can be here already, so nothing is looked up. */
+	constructor(store: Store, { nothingKnown }: { readonly nothingKnown: boolean }) {
 		this.#store = store;
+		this.#nothingKnown = nothingKnown;
 	}
 
 	/** How many messages were new so far. */
 	get added(): number {
-		return this.#added.length;
+		return this.#added.size;
 	}
 
 	/**
@@ -39,29 +42,33 @@ export class History {
 		known: (before: MessageRow, now: MessageRow) => MessageRow | undefined = () => undefined,
 	): Promise<ReadonlySet<MessageId>> {
 		const outcome = await this.#store.transact(async (tx) => {
-			const fresh: { id: MessageId; key: string }[] = [];
-			const keys = await Promise.all(rows.map(({ id }) => tx.get('messageKeys', id)));
+			const fresh = new Map<MessageId, string>();
+			const keys = await Promise.all(rows.map(({ id }) => this.#find(tx, id)));
 			for (const [index, row] of rows.entries()) {
 				const key = keys[index];
-				if (key !== undefined) {
-					const before = await tx.get('messages', key);
-					const changed = before && known(before, row);
-					if (changed) tx.put('messages', key, changed);
-					continue;
-				}
+				const before = key === undefined ? undefined : await tx.get('messages', key);
+				const changed = before && known(before, row);
+				if (key !== undefined && changed) tx.put('messages', key, changed);
+				if (key !== undefined || fresh.has(row.id)) continue;
 				const place = messageKey(row.conversation, row.position);
 				tx.put('messages', place, row);
 				tx.put('messageKeys', row.id, place);
-				fresh.push({ id: row.id, key: place });
+				fresh.set(row.id, place);
 			}
 			return fresh;
 		});
 		if (outcome.ok) {
-			this.#added.push(...outcome.value);
-			return new Set(outcome.value.map(({ id }) => id));
+			for (const [id, key] of outcome.value) this.#added.set(id, key);
+			return new Set(outcome.value.keys());
 		}
 		await this.undo();
 		throw new NoRoom();
+	}
+
+	#find(tx: Transaction, id: MessageId): Promise<string | undefined> {
+		const own = this.#added.get(id);
+		if (own !== undefined || this.#nothingKnown) return Promise.resolve(own);
+		return tx.get('messageKeys', id);
 	}
 
 	/** Runs what completes the writing; everything that was added goes if there is no room for it. */
@@ -74,10 +81,11 @@ export class History {
 
 	/** Takes away what this run added. Deleting needs no room. */
 	async undo(): Promise<void> {
-		const all = this.#added.splice(0);
+		const all = [...this.#added];
+		this.#added.clear();
 		for (let at = 0; at < all.length; at += BATCH) {
 			await this.#store.transact((tx) => {
-				for (const { id, key } of all.slice(at, at + BATCH)) {
+				for (const [id, key] of all.slice(at, at + BATCH)) {
 					tx.delete('messages', key);
 					tx.delete('messageKeys', id);
 				}
@@ -87,17 +95,33 @@ export class History {
 	}
 }
 
-/** The conversation's row as its messages say, for the list. */
-export async function summarise(tx: Transaction, row: ConversationRow): Promise<ConversationRow> {
-	const prefix = inConversation(row.id);
-	const [newest] = await tx.list('messages', { prefix, limit: 1, newestFirst: true });
-	const after = messageKey(row.id, row.readTo);
-	const since = await tx.list('messages', { prefix, after, limit: MOST_UNREAD });
-	return {
-		...row,
-		last: newest && summaryOf(newest.value),
-		unread: since.filter(({ value }) => !value.mine).length,
-	};
+/** The newest message of a conversation, for its row in the list. */
+export async function newestIn(
+	tx: Transaction,
+	id: ConversationId,
+): Promise<MessageSummary | undefined> {
+	const range = { prefix: inConversation(id), limit: 1, newestFirst: true };
+	const [newest] = await tx.list('messages', range);
+	return newest && summaryOf(newest.value);
+}
+
+/** Messages of others after `readTo`; page by page, for there may be very many. */
+export async function unreadIn(
+	tx: Transaction,
+	id: ConversationId,
+	readTo: Position,
+): Promise<number> {
+	const prefix = inConversation(id);
+	let after = messageKey(id, readTo);
+	let unread = 0;
+	for (let seen = 0; seen < MOST_UNREAD; seen += BATCH) {
+		const page = await tx.list('messages', { prefix, after, limit: BATCH });
+		unread += page.filter(({ value }) => !value.mine).length;
+		const last = page.at(-1);
+		if (!last || page.length < BATCH) break;
+		after = last.key;
+	}
+	return unread;
 }
 
 /** Removes a conversation and all of its messages, the row first: nobody sees a half. */

@@ -43,6 +43,7 @@ const STAMP = new RegExp(
 
 /** One unit of the beginning of a line as plain text; undefined for what is not seen. */
 function plainOf(unit: string): string | undefined {
+	if (unit > ' ' && unit <= '~') return unit.toLowerCase();
 	if (INVISIBLE.test(unit)) return undefined;
 	if (/\s/u.test(unit)) return ' ';
 	const code = unit.charCodeAt(0);
@@ -58,6 +59,8 @@ export function readStamp(line: string): Stamp | 'odd' | undefined {
 	for (let at = 0; at < Math.min(line.length, LONGEST); at++) {
 		const unit = plainOf(line.charAt(at));
 		if (unit === undefined) continue;
+		// Most lines are no beginning: one look is enough.
+		if (plain === '' && !/[[\d]/u.test(unit)) return undefined;
 		plain += unit.charAt(0);
 		places.push(at);
 	}

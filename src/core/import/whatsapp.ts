@@ -23,7 +23,7 @@ const LONGEST_MESSAGE = 65_536;
 const PROBLEM_CHARACTERS = 120;
 const LONGEST_NAME = 100;
 /** Lines read before the screen may breathe. */
-const BREATH = 4_000;
+const BREATH = 1_000;
 const AUTHOR = /^(.{1,100}?):(?: |$)/u;
 
 const CHAT_NAMES = [/^_chat\.txt$/iu, /whatsapp.*\.txt$/iu, /\.txt$/iu];
@@ -50,7 +50,7 @@ export async function readWhatsApp(
 	const title = titleOf(text.value.name) ?? titleOf(file.name ?? '');
 	return {
 		ok: true,
-		value: { source: 'whatsapp', title, dates, ...assemble(lines, chosen) },
+		value: { source: 'whatsapp', title, dates, ...(await assemble(lines, chosen, options)) },
 	};
 }
 
@@ -162,14 +162,16 @@ function report(lines: Pick<RawLines, 'problems' | 'problemCount'>, problem: For
 }
 
 /** Messages with their people, once it is known which number is the day. */
-function assemble(
+async function assemble(
 	lines: RawLines,
 	order: DateOrder,
-): Pick<ForeignChat, 'participants' | 'messages' | 'problems' | 'problemCount'> {
+	{ pause }: ReadOptions,
+): Promise<Pick<ForeignChat, 'participants' | 'messages' | 'problems' | 'problemCount'>> {
 	const people = new Map<string, { index: number; messages: number }>();
 	const messages: ForeignMessage[] = [];
 	const found = { problems: [...lines.problems], problemCount: lines.problemCount };
-	for (const { line, stamp, text } of lines.messages) {
+	for (const [index, { line, stamp, text }] of lines.messages.entries()) {
+		if (index % BREATH === BREATH - 1) await pause?.();
 		const wall = wallOf(stamp, order);
 		if (wall === undefined) {
 			report(found, { line, text: `${stamp.text} ${text}`, why: 'date' });
