@@ -44,11 +44,11 @@ module.exports = {
 			from: { path: '^src/core/[^/]+\\.ts$', pathNot: '\\.test\\.ts$' },
 			to: { dependencyTypes: ['npm', 'npm-dev', 'npm-optional', 'core'] },
 		},
-		...['storage', 'crypto', 'links'].map((room) =>
+		...['storage', 'crypto', 'links', 'import', 'export', 'archive'].map((room) =>
 			only({
 				name: `core-${room}`,
 				from: `^src/core/${room}/`,
-				allowed: `^src/(protocol/|core/${room}/|core/(ports|model|records)\\.ts$)`,
+				allowed: `^src/(protocol/|core/${room}/|core/(ports|model|records|archive-entries)\\.ts$)`,
 				comment:
 					'An implementation knows its port, the nouns and the protocol, not its neighbours.',
 			}),

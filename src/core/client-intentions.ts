@@ -165,8 +165,11 @@ async function writeText(
 ): Promise<Result<MessageId, SendRefusal>> {
 	const me = await tx.get('me', ONLY);
 	const conversation = await tx.get('conversations', id);
-	const closed = conversation?.state.kind === 'refused' || conversation?.state.kind === 'blocked';
-	if (!me || !conversation || closed) return { ok: false, error: { kind: 'closed' } };
+	// What was imported is to read; what was restored has no way to the other side yet.
+	const state = conversation?.state.kind;
+	const closed = state === 'refused' || state === 'blocked' || state === 'restored';
+	if (!me || !conversation || closed || conversation.imported)
+		return { ok: false, error: { kind: 'closed' } };
 	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
 	const position = positionOf(nextOrder(conversation.highest, relayTime), message.id);
 	const isNote = conversation.account === undefined;

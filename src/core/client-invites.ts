@@ -113,7 +113,7 @@ async function begin(
 		if (person) {
 			const known = await tx.get('conversations', person.conversation);
 			// A link that failed before is not the last word: this one may work.
-			if (known?.state.kind === 'refused') {
+			if (known?.state.kind === 'refused' || known?.state.kind === 'restored') {
 				tx.put('conversations', known.id, { ...known, entry, state: { kind: 'inviting' } });
 			}
 			return person.conversation;

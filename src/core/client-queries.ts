@@ -5,6 +5,7 @@ import {
 	inListOrder,
 	type Conversation,
 	type ConversationId,
+	type ConversationSubject,
 	type Me,
 	type Message,
 } from './model.ts';
@@ -48,31 +49,31 @@ function viewConversation(
 	draft: string | undefined,
 ): Conversation {
 	const {
-		account,
+		account: _account,
 		entry: _entry,
 		channels: _channels,
 		generation: _generation,
 		highest: _highest,
 		late: _late,
 		unreadable: _unreadable,
+		imported: _imported,
 		...rest
 	} = row;
 	return {
 		...rest,
-		subject:
-			account && person
-				? {
-						kind: 'person',
-						person: {
-							account,
-							profile: person.profile,
-							verification: person.verification,
-							lastSeen: person.lastSeen,
-						},
-					}
-				: { kind: 'notes' },
+		subject: subjectOf(row, person),
 		draft: draft ?? '',
 	};
+}
+
+function subjectOf(
+	{ account, imported }: ConversationRow,
+	person: PersonRow | undefined,
+): ConversationSubject {
+	if (imported) return { kind: 'imported', ...imported };
+	if (!account || !person) return { kind: 'notes' };
+	const { profile, verification, lastSeen } = person;
+	return { kind: 'person', person: { account, profile, verification, lastSeen } };
 }
 
 export function viewMe({ account, device, profile, created }: MeRow): Me {

@@ -4,6 +4,7 @@ import { createIntentions } from './client-intentions.ts';
 import { createInviteDoor } from './client-invites.ts';
 import { createQueries } from './client-queries.ts';
 import { createVerification } from './client-verification.ts';
+import type { Files } from './files.ts';
 import type { DeviceId } from '../protocol/ids.ts';
 import type { Clock, Random, RelayLink, Result, SmallCrypto, Store, Touched } from './ports.ts';
 import { placeOf, type StoreName } from './records.ts';
@@ -23,6 +24,10 @@ import type {
 	Settings,
 	StorageCondition,
 } from './model.ts';
+
+export type { ArchiveFailure } from './archive-entries.ts';
+export type { ArchiveSecret } from './ports.ts';
+export type { ArchiveSummary, Files, ImportOutcome, Restored } from './files.ts';
 
 /** What changed since the last notice; the listener asks again for what it shows. */
 export interface Change {
@@ -134,6 +139,9 @@ export interface Client {
 	/** Sends a wake the whole way: relay, push service, this device. Resolves as above. */
 	testNotification(): Promise<NotificationProblem | undefined>;
 
+	/** What reads and writes files; its code is loaded at the first call. */
+	files(): Promise<Files>;
+
 	settings(): Promise<Settings>;
 	changeSettings(change: Partial<Settings>): Promise<void>;
 
@@ -167,6 +175,8 @@ export interface ClientPorts {
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly engine: EngineRemote;
+	/** See {@link Client.files}. */
+	files(): Promise<Files>;
 	/** Makes the keys of this device and keeps them; the same ones if it was asked before, in any tab. */
 	createIdentity(): Promise<{ readonly account: AccountId; readonly device: DeviceId }>;
 }
@@ -182,6 +192,7 @@ export function openClient(ports: ClientPorts): Client {
 		...intentions,
 		...invites,
 		...createVerification(ports),
+		files: () => ports.files(),
 		setTyping: (id, on) => engine.setTyping(id, on),
 		enableNotifications: () => engine.enableNotifications(),
 		testNotification: () => engine.testNotification(),

@@ -42,6 +42,10 @@ async function publish(context: EngineContext, session: RelaySession, key: strin
 		policy: policyOf(row),
 		card: await keys.sealCard(card),
 	});
+	if (answer.type === 'refused' && answer.code === 'address-taken') {
+		await giveUp(context, key);
+		return;
+	}
 	if (answer.type !== 'accepted') return; // tried again with the next connection or change
 	await context.persist(async (tx) => {
 		const fresh = await tx.get('invites', key);
@@ -53,6 +57,19 @@ async function publish(context: EngineContext, session: RelaySession, key: strin
 			...fresh,
 			todo: me?.profileVersion === ready.profileVersion ? undefined : 'put',
 			invite: { ...fresh.invite, state },
+		});
+	});
+}
+
+/** A link from a backup whose address the device before this one still holds. */
+async function giveUp(context: EngineContext, key: string): Promise<void> {
+	await context.persist(async (tx) => {
+		const row = await tx.get('invites', key);
+		if (row?.todo !== 'put' || row.invite.state !== 'pending') return;
+		tx.put('invites', key, {
+			...row,
+			todo: undefined,
+			invite: { ...row.invite, state: 'revoked' },
 		});
 	});
 }

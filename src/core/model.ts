@@ -13,6 +13,15 @@ export {
 	MAX_TEXT_BYTES,
 } from '../protocol/limits.ts';
 export { cleanName } from '../protocol/names.ts';
+export type {
+	DateOrder,
+	ForeignChat,
+	ForeignDates,
+	ForeignFailure,
+	ForeignMessage,
+	ForeignProblem,
+	ReadOptions,
+} from './foreign.ts';
 export type { RefusalCode } from '../protocol/errors.ts';
 export type { AddressState } from '../protocol/frames.ts';
 export type { AccountId, Address, ConversationId, DeviceId, MessageId, Profile };
@@ -48,10 +57,29 @@ export type ConversationState =
 	| { readonly kind: 'open' }
 	/** The link did not work; nothing that was written has left this device. */
 	| { readonly kind: 'refused'; readonly reason: AddressState }
-	| { readonly kind: 'blocked' };
+	| { readonly kind: 'blocked' }
+	/** Came back from a backup without a way to reach the other side: open again with a link from them. */
+	| { readonly kind: 'restored' };
+
+/** Somebody who wrote in a history that came from another messenger. */
+export interface Participant {
+	/** A known person, oneself, or an id made from the name that nobody has. */
+	readonly account: AccountId;
+	readonly name: string;
+}
 
 export type ConversationSubject =
-	{ readonly kind: 'person'; readonly person: Person } | { readonly kind: 'notes' };
+	| { readonly kind: 'person'; readonly person: Person }
+	| { readonly kind: 'notes' }
+	/** A history of another messenger, to read. */
+	| {
+			readonly kind: 'imported';
+			readonly source: 'whatsapp';
+			readonly title: string;
+			readonly participants: readonly Participant[];
+			/** When it was imported, ms. */
+			readonly at: number;
+	  };
 
 export interface Conversation {
 	readonly id: ConversationId;
@@ -109,8 +137,23 @@ export type MessageBody =
 	| { readonly kind: 'unreadable'; readonly state: 'asked' | 'lost' }
 	/** Made by a newer version of Kith. */
 	| { readonly kind: 'newer' }
+	/** What only a history of another messenger holds. */
+	| ForeignBody
 	/** A line of the system in the log. */
 	| { readonly kind: 'event'; readonly event: 'joined' | 'safety-number-changed' };
+
+export type ForeignBody =
+	/** A line that the other messenger wrote itself; nobody is its author. */
+	| { readonly kind: 'foreign'; readonly what: 'system'; readonly text: string }
+	/** A picture or other file that is not here: its name, where the export has it, and what was written with it. */
+	| {
+			readonly kind: 'foreign';
+			readonly what: 'media';
+			readonly file: string | undefined;
+			readonly text: string;
+	  }
+	| { readonly kind: 'foreign'; readonly what: 'edited'; readonly text: string }
+	| { readonly kind: 'foreign'; readonly what: 'deleted' };
 
 export interface Message {
 	readonly id: MessageId;
@@ -200,6 +243,10 @@ export interface Settings {
 	/** BCP 47 tag, or undefined for the browser's own. */
 	readonly locale: string | undefined;
 	readonly notificationPreview: 'full' | 'name' | 'none';
+	/** Days after which a backup is too old and the list says so; 0: never. */
+	readonly backupEvery: number;
+	/** When the last backup was written on this device, ms. */
+	readonly lastBackup: number | undefined;
 }
 
 export const DEFAULT_SETTINGS: Settings = {
@@ -212,6 +259,8 @@ export const DEFAULT_SETTINGS: Settings = {
 	lessMotion: false,
 	locale: undefined,
 	notificationPreview: 'full',
+	backupEvery: 30,
+	lastBackup: undefined,
 };
 
 /** How this browser keeps what is written. */
@@ -228,3 +277,21 @@ export type SendRefusal =
 	| { readonly kind: 'too-long'; readonly bytes: number; readonly limit: number }
 	| { readonly kind: 'storage-full' }
 	| { readonly kind: 'closed' };
+
+/** What an exported page says in the reader's language. */
+export interface PageWords {
+	/** BCP 47. */
+	readonly locale: string;
+	readonly notes: string;
+	/** "Saved from Kith on …", complete. */
+	readonly made: string;
+	readonly you: string;
+	readonly media: string;
+	readonly deleted: string;
+	readonly edited: string;
+	readonly unreadable: string;
+	readonly newer: string;
+	/** Events of the log; `name` is the other side's. */
+	readonly joined: string;
+	readonly safetyNumberChanged: string;
+}

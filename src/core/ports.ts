@@ -192,11 +192,55 @@ export interface SmallCrypto {
 		mine: AccountId,
 		theirs: AccountId,
 	): Promise<{ readonly digits: string; readonly qr: Uint8Array }>;
+	sha256(bytes: Uint8Array): Promise<Uint8Array>;
 	compareSafetyNumber(
 		mine: AccountId,
 		theirs: AccountId,
 		scanned: Uint8Array,
 	): Promise<'same' | 'different' | 'not-a-code'>;
+}
+
+// ---- Backup --------------------------------------------------------------------------------------------------
+
+export type ArchiveSecret =
+	| { readonly kind: 'passphrase'; readonly passphrase: string }
+	/** 32 letters as {@link ArchiveCrypto.newCode} makes them; spaces, dashes and case do not matter. */
+	| { readonly kind: 'code'; readonly code: string };
+
+/** How the key of one backup is made of its secret (RFC 9106 for passphrases); `memory` in KiB. */
+export type ArchiveKdf =
+	| {
+			readonly kind: 'passphrase';
+			readonly memory: number;
+			readonly passes: number;
+			readonly lanes: number;
+	  }
+	| { readonly kind: 'code' };
+
+/** The keys of one backup. */
+export interface ArchiveKeys {
+	/** 32 bytes over the header; only the right secret makes the same. */
+	readonly tag: Uint8Array;
+	/** Chunks are counted from 0, and the last one says so: none can be left out, moved or cut off. */
+	seal(chunk: number, last: boolean, plain: Uint8Array): Promise<Uint8Array<ArrayBuffer>>;
+	/** Undefined for a chunk that was not sealed in this place with this key. */
+	open(
+		chunk: number,
+		last: boolean,
+		sealed: Uint8Array,
+	): Promise<Uint8Array<ArrayBuffer> | undefined>;
+}
+
+export interface ArchiveCrypto {
+	/** What new backups use. */
+	readonly kdf: (kind: ArchiveSecret['kind']) => ArchiveKdf;
+	/** A new recovery code: 160 random bits in 32 letters of Crockford's base 32, in groups of four. */
+	newCode(): string;
+	/** Undefined for a code that is not one, or a secret of the other kind. May take seconds, without blocking. */
+	deriveKeys(
+		secret: ArchiveSecret,
+		from: { readonly kdf: ArchiveKdf; readonly salt: Uint8Array; readonly header: Uint8Array },
+	): Promise<ArchiveKeys | undefined>;
 }
 
 // ---- Store ---------------------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ import type {
 } from '../protocol/ids.ts';
 import type {
 	ConversationState,
+	ConversationSubject,
 	Delivery,
 	Invite,
 	MessageBody,
@@ -62,7 +63,11 @@ export interface ConversationRow {
 	readonly late: readonly MessageId[];
 	/** Envelopes that could not be opened and have a placeholder in the log. */
 	readonly unreadable: readonly EnvelopeId[];
+	/** Set in a history of another messenger; nothing is sent there. */
+	readonly imported?: ImportedRow;
 }
+
+export type ImportedRow = Omit<Extract<ConversationSubject, { kind: 'imported' }>, 'kind'>;
 
 export interface Entrance {
 	readonly address: Address;

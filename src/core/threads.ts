@@ -1,7 +1,7 @@
 // A conversation and its messages as rows: adding a message, raising its delivery, counting what is unread. All of it
 // inside the caller's transaction, so that the list, the log and the outbox never disagree.
 import { BEGINNING, highestOf } from './positions.ts';
-import type { AccountId, Delivery, MessageSummary } from './model.ts';
+import type { AccountId, Delivery, MessageBody, MessageSummary } from './model.ts';
 import type { ConversationId, MessageId } from '../protocol/ids.ts';
 import type { Transaction } from './ports.ts';
 import {
@@ -58,12 +58,18 @@ function summaryText(text: string): string {
 	return line.slice(0, end);
 }
 
+function textOf(body: MessageBody): string {
+	if (body.kind === 'text') return body.text;
+	if (body.kind !== 'foreign' || body.what === 'deleted') return '';
+	return body.what === 'media' && body.text === '' ? (body.file ?? '') : body.text;
+}
+
 export function summaryOf(message: MessageRow): MessageSummary {
 	return {
 		id: message.id,
 		position: message.position,
 		mine: message.mine,
-		text: message.body.kind === 'text' ? summaryText(message.body.text) : '',
+		text: summaryText(textOf(message.body)),
 		sent: message.sent,
 		delivery: message.delivery,
 	};
@@ -113,7 +119,8 @@ export async function removeMessage(tx: Transaction, id: MessageId): Promise<voi
 	});
 }
 
-const RANK: Record<Delivery['kind'], number> = {
+/** What a delivery is worth: it only rises (SPEC CO-5). */
+export const RANK: Record<Delivery['kind'], number> = {
 	received: 9,
 	failed: 0,
 	queued: 0,

@@ -3,6 +3,7 @@
 import type {
 	Change,
 	Client,
+	Files,
 	MessagePage,
 	NewInvite,
 	NotificationProblem,
@@ -42,6 +43,7 @@ import {
 	type FakeConversation,
 	type FakeMessage,
 } from './fake-chat.ts';
+import { fakeFiles } from './fake-files.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 
 type AnyId = MessageId | ConversationId | DeviceId | Address;
@@ -126,7 +128,7 @@ export class FakeClient implements Client {
 			id: this.#id<MessageId>(),
 			conversation: id,
 			position: this.#position(),
-			author: mine || subject.kind === 'notes' ? this.#myAccount() : subject.person.account,
+			author: !mine && subject.kind === 'person' ? subject.person.account : this.#myAccount(),
 			mine,
 			body: fake.body ?? { kind: 'text', text: fake.text ?? '', replyTo: undefined },
 			sent: fake.sent,
@@ -285,9 +287,8 @@ export class FakeClient implements Client {
 		return this.#update(id, { readTo: upTo, unread: Math.min(unread, before.unread) });
 	}
 
-	setTyping(): void {
-		// Nobody is on the other side to see it.
-	}
+	/** Nobody is on the other side to see it. */
+	setTyping = (): void => undefined;
 
 	setFlags(
 		id: ConversationId,
@@ -336,6 +337,7 @@ export class FakeClient implements Client {
 		return { ok: true, value: id };
 	}
 
+	files = (): Promise<Files> => Promise.resolve(fakeFiles(this.#now));
 	safetyNumber(
 		id: ConversationId,
 	): Promise<{ readonly digits: string; readonly qr: Uint8Array } | undefined> {

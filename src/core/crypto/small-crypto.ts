@@ -1,5 +1,6 @@
 // The SmallCrypto port: everything sealed or signed outside MLS.
 import type { SmallCrypto } from '../ports.ts';
+import { toBufferSource } from './bytes.ts';
 import { deviceIdOf } from './certificate.ts';
 import { openWhisper, sealWhisper } from './ephemeral.ts';
 import { deriveInviteKeys } from './invite.ts';
@@ -14,6 +15,8 @@ export const smallCrypto: SmallCrypto = {
 		if (deviceIdOf(key) !== device) return false;
 		return verifySignature({ publicKey: key, purpose, bytes, signature });
 	},
+	sha256: async (bytes) =>
+		new Uint8Array(await crypto.subtle.digest('SHA-256', toBufferSource(bytes))),
 	safetyNumber: (mine, theirs) => Promise.resolve(safetyNumber(mine, theirs)),
 	compareSafetyNumber: (mine, theirs, scanned) =>
 		Promise.resolve(compareScanned(scanned, mine, theirs)),

@@ -45,6 +45,11 @@ export async function startClient(options: PageOptions): Promise<Client> {
 		clock: systemClock,
 		random: systemRandom,
 		engine: remote.engine,
+		files: async () => {
+			const { createFiles } = await import('./files.ts');
+			const { store, crypto } = environment;
+			return createFiles({ store, crypto, clock: systemClock, random: systemRandom });
+		},
 		createIdentity: () => environment.createIdentity(),
 	});
 	sendWhenBack(environment, remote.engine);

@@ -8,6 +8,8 @@ export type SettingsPage =
 	| 'privacy'
 	| 'notifications'
 	| 'storage'
+	| 'import'
+	| 'backup'
 	| 'appearance'
 	| 'connection'
 	| 'about';

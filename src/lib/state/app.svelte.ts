@@ -41,6 +41,9 @@ export class App {
 	/** Set once this visit has sent a message: the moment to offer installing and notifications. */
 	hasSent = $state(false);
 
+	/** The reminder of a backup was put off for this visit. */
+	backupPostponed = $state(false);
+
 	readonly unread = $derived(
 		this.conversations.reduce((sum, each) => sum + (each.muted ? 0 : each.unread), 0),
 	);

@@ -35,6 +35,8 @@ export class OpenConversation {
 	/** The message that was jumped to, for its flash. */
 	flashed = $state<MessageId | undefined>();
 	readonly rows: readonly Row[];
+	/** False where there is nothing to write with. */
+	readonly takesReplies: boolean;
 
 	readonly #app: App;
 	readonly #quotes = new SvelteMap<MessageId, Message | null>();
@@ -60,6 +62,7 @@ export class OpenConversation {
 				fromStart: this.window.state === 'ready' && !this.window.olderExist,
 			}),
 		);
+		this.takesReplies = $derived(this.conversation?.subject.kind !== 'imported');
 		this.#stop = app.client.watch((change) => {
 			const touched = change.messages.get(id);
 			if (touched) void this.window.refresh(touched);

@@ -66,8 +66,13 @@ function breakBefore(before: Message | undefined, message: Message, options: Row
 		day ||
 		unread ||
 		before.author !== message.author ||
-		before.body.kind === 'event' ||
-		message.body.kind === 'event' ||
+		isLine(before) ||
+		isLine(message) ||
 		Math.abs(message.sent - before.sent) >= RUN_PAUSE;
 	return { day, unread, run };
+}
+
+/** A line between the messages, which nobody says. */
+function isLine({ body }: Message): boolean {
+	return body.kind === 'event' || (body.kind === 'foreign' && body.what === 'system');
 }

@@ -3,6 +3,7 @@
 import { openClient, type Client } from '../../../src/core/client.ts';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
 import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
+import { createFiles } from '../../../src/core/hosts/files.ts';
 import { runEngine, type Engine } from '../../../src/core/engine.ts';
 import type { LiveState } from '../../../src/core/model.ts';
 import type { Clock, GroupCrypto, Identity, RelayLink, Store } from '../../../src/core/ports.ts';
@@ -120,6 +121,15 @@ export class Device {
 				enableNotifications: () => Promise.resolve(undefined),
 				testNotification: () => Promise.resolve(undefined),
 			},
+			files: () =>
+				Promise.resolve(
+					createFiles({
+						store: this.openStore(),
+						crypto: smallCrypto,
+						clock: this.#clock(),
+						random: this.#random,
+					}),
+				),
 			createIdentity: () => Promise.resolve(this.identity),
 		});
 	}

@@ -1,4 +1,4 @@
-import type { Delivery, Message } from '../../../core/model.ts';
+import type { Delivery, ForeignBody, Message } from '../../../core/model.ts';
 import { m } from '../../paraglide/messages.js';
 
 /** Longest text read out as the name of a message; the whole stands inside it. */
@@ -37,7 +37,15 @@ export function spokenBody({ body }: Message): string {
 			return body.state === 'asked' ? m.unreadable_asked() : m.unreadable_lost();
 		case 'newer':
 			return m.newer_message();
+		case 'foreign':
+			return foreignWords(body);
 		case 'event':
 			return '';
 	}
+}
+
+function foreignWords(body: ForeignBody): string {
+	if (body.what === 'deleted') return m.foreign_deleted();
+	if (body.what !== 'media') return body.text.slice(0, MOST);
+	return [m.foreign_media(), body.file, body.text.slice(0, MOST)].filter(Boolean).join(', ');
 }

@@ -1,13 +1,20 @@
-import type { ConversationSubject } from '../../../core/model.ts';
+import type { AccountId, ConversationSubject } from '../../../core/model.ts';
 import { m } from '../../paraglide/messages.js';
 import { shortName } from '../../text/isolate.ts';
 
 /** What a conversation is called. */
 export function subjectName(subject: ConversationSubject): string {
+	if (subject.kind === 'imported') return subject.title;
 	return subject.kind === 'person' ? subject.person.profile.name : m.notes();
 }
 
 /** What to call the other side in a sentence. */
 export function subjectShortName(subject: ConversationSubject): string {
-	return subject.kind === 'person' ? shortName(subject.person.profile.name) : m.notes();
+	return subject.kind === 'person' ? shortName(subject.person.profile.name) : subjectName(subject);
+}
+
+/** Who wrote a message that is not one's own. */
+export function authorName(subject: ConversationSubject, author: AccountId): string {
+	if (subject.kind !== 'imported') return subjectName(subject);
+	return subject.participants.find(({ account }) => account === author)?.name ?? subject.title;
 }

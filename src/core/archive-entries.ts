@@ -1,0 +1,103 @@
+// What stands in a backup, entry by entry (archive/FORMAT.md). No key is among it: whoever restores a backup becomes
+// another device.
+import type { Profile } from '../protocol/content.ts';
+import type {
+	AccountId,
+	ConversationId,
+	ConversationState,
+	Delivery,
+	Invite,
+	MessageBody,
+	MessageId,
+	Position,
+	Settings,
+	Verification,
+} from './model.ts';
+import type { Entrance, ImportedRow } from './records.ts';
+
+export interface AboutEntry {
+	readonly type: 'about';
+	readonly account: AccountId;
+	readonly profile: Profile;
+	/** When the identity was made, and when this backup was; ms. */
+	readonly created: number;
+	readonly written: number;
+}
+
+export interface PersonEntry {
+	readonly type: 'person';
+	readonly account: AccountId;
+	readonly profile: Profile;
+	readonly profileVersion: number;
+	readonly verification: Verification;
+	readonly lastSeen: number | undefined;
+	/** How to reach them, as they gave it to this account. */
+	readonly entry: Entrance | undefined;
+}
+
+export interface ConversationEntry {
+	readonly type: 'conversation';
+	readonly id: ConversationId;
+	readonly subject: 'person' | 'notes' | 'imported';
+	/** Of a person, whose entry came before. */
+	readonly account: AccountId | undefined;
+	readonly imported: ImportedRow | undefined;
+	readonly state: ConversationState['kind'];
+	readonly entry: Entrance | undefined;
+	readonly generation: number;
+	readonly readTo: Position;
+	readonly pinned: boolean;
+	readonly muted: boolean;
+	readonly archived: boolean;
+	readonly created: number;
+	readonly draft: string;
+}
+
+export interface MessageEntry {
+	readonly type: 'message';
+	readonly id: MessageId;
+	readonly conversation: ConversationId;
+	readonly position: Position;
+	readonly author: AccountId;
+	readonly mine: boolean;
+	readonly body: MessageBody;
+	readonly sent: number;
+	readonly received: number;
+	readonly delivery: Delivery['kind'];
+}
+
+/** An own link that was open. */
+export interface LinkEntry {
+	readonly type: 'link';
+	readonly secret: Uint8Array;
+	readonly kind: Invite['kind'];
+	readonly welcome: string;
+	readonly created: number;
+	readonly expires: number | undefined;
+}
+
+export interface ArchiveCounts {
+	readonly people: number;
+	readonly conversations: number;
+	readonly messages: number;
+}
+
+export type ArchiveEntry =
+	| AboutEntry
+	| { readonly type: 'settings'; readonly settings: Partial<Settings> }
+	| PersonEntry
+	| ConversationEntry
+	| MessageEntry
+	| LinkEntry
+	/** The last one. */
+	| ({ readonly type: 'end' } & ArchiveCounts);
+
+export type ArchiveFailure =
+	/** Some other file. */
+	| 'not-an-archive'
+	/** Written by a newer Kith, in a format that this one does not know. */
+	| 'newer'
+	| 'wrong-key'
+	/** Its end is missing. */
+	| 'truncated'
+	| 'damaged';

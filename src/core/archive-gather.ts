@@ -1,0 +1,116 @@
+// Everything of this device that a backup holds, in the order of its format. Keys are not among it.
+import type { ArchiveEntry, ConversationEntry, MessageEntry } from './archive-entries.ts';
+import type { Progress } from './files.ts';
+import type { Clock, Store } from './ports.ts';
+import { ONLY, type ConversationRow, type MessageRow, type PersonRow } from './records.ts';
+
+const EVERYTHING = { prefix: '', limit: 100_000 };
+const PAGE = 500;
+
+/** Undefined before `start`. `progress` counts messages; how many there will be is known only at the end. */
+export async function gather(
+	{ store, clock }: { readonly store: Store; readonly clock: Clock },
+	progress: Progress,
+): Promise<AsyncIterable<ArchiveEntry> | undefined> {
+	const me = await store.get('me', ONLY);
+	if (!me) return undefined;
+	const about = {
+		type: 'about',
+		account: me.account,
+		profile: me.profile,
+		created: me.created,
+		written: clock.now(),
+	} as const;
+	return (async function* () {
+		yield about;
+		const settings = await store.get('settings', ONLY);
+		if (settings) yield { type: 'settings', settings } as const;
+		const people = await store.list('people', EVERYTHING);
+		for (const { value } of people) yield personEntry(value);
+		const known = new Set<string>(people.map(({ key }) => key));
+		const rows = await store.list('conversations', EVERYTHING);
+		const conversations = rows.filter(({ value }) => !value.account || known.has(value.account));
+		for (const { key, value } of conversations) {
+			yield conversationEntry(value, (await store.get('drafts', key)) ?? '');
+		}
+		const ids = new Set(conversations.map(({ key }) => key));
+		yield* messageEntries(store, ids, progress);
+		yield* linkEntries(store, clock.now());
+	})();
+}
+
+function personEntry(row: PersonRow): ArchiveEntry {
+	const { account, profile, profileVersion, verification, lastSeen, entry } = row;
+	return { type: 'person', account, profile, profileVersion, verification, lastSeen, entry };
+}
+
+function conversationEntry(row: ConversationRow, draft: string): ConversationEntry {
+	const { id, account, imported, state, entry, generation } = row;
+	const { readTo, pinned, muted, archived, created } = row;
+	return {
+		type: 'conversation',
+		id,
+		subject: imported ? 'imported' : account ? 'person' : 'notes',
+		account,
+		imported,
+		state: state.kind,
+		entry,
+		generation,
+		readTo,
+		pinned,
+		muted,
+		archived,
+		created,
+		draft,
+	};
+}
+
+async function* messageEntries(
+	store: Store,
+	conversations: ReadonlySet<string>,
+	progress: Progress,
+): AsyncGenerator<MessageEntry> {
+	let after: string | undefined;
+	let done = 0;
+	for (;;) {
+		const range = { prefix: '', limit: PAGE, ...(after !== undefined && { after }) };
+		const page = await store.list('messages', range);
+		for (const { value } of page) {
+			if (conversations.has(value.conversation) && isKept(value)) yield messageEntry(value);
+		}
+		done += page.length;
+		progress(done, done);
+		after = page.at(-1)?.key;
+		if (after === undefined) return;
+	}
+}
+
+/** What could not be opened is asked for again by the device that it came to; elsewhere it would never come. */
+function isKept({ body }: MessageRow): boolean {
+	return body.kind !== 'unreadable' || body.state === 'lost';
+}
+
+function messageEntry(row: MessageRow): MessageEntry {
+	const { id, conversation, position, author, mine, body, sent, received, delivery } = row;
+	return {
+		type: 'message',
+		id,
+		conversation,
+		position,
+		author,
+		mine,
+		body,
+		sent,
+		received,
+		delivery: delivery.kind,
+	};
+}
+
+async function* linkEntries(store: Store, now: number): AsyncGenerator<ArchiveEntry> {
+	for (const { value } of await store.list('invites', EVERYTHING)) {
+		const { kind, created, expires, state } = value.invite;
+		const isOpen = state === 'open' || state === 'pending';
+		if (!isOpen || (expires !== undefined && expires <= now)) continue;
+		yield { type: 'link', secret: value.secret, kind, welcome: value.welcome, created, expires };
+	}
+}

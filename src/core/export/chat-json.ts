@@ -1,0 +1,72 @@
+// One conversation as JSON (FORMAT.md).
+import type { Message, MessageBody } from '../model.ts';
+import {
+	authorsOf,
+	isSystemLine,
+	messagesOf,
+	titleOf,
+	type TranscriptSource,
+} from './transcript.ts';
+
+const VERSION = 1;
+
+/** `exported`: ms since 1970. */
+export async function* chatJson(
+	source: TranscriptSource,
+	{ exported, notes }: { readonly exported: number; readonly notes: string },
+): AsyncGenerator<string> {
+	const { id, subject, created } = source.conversation;
+	const head = {
+		format: 'kith-chat',
+		version: VERSION,
+		exported: timeOf(exported),
+		conversation: {
+			id,
+			kind: subject.kind,
+			title: titleOf(source.conversation) ?? notes,
+			created: timeOf(created),
+		},
+		participants: authorsOf(source),
+	};
+	yield `${JSON.stringify(head, undefined, '\t').slice(0, -2)},\n\t"messages": [`;
+	let count = 0;
+	for await (const message of messagesOf(source)) {
+		yield `${count === 0 ? '' : ','}\n\t\t${JSON.stringify(messageOf(message))}`;
+		count++;
+	}
+	yield `\n\t],\n\t"count": ${count}\n}\n`;
+}
+
+function messageOf(message: Message): Record<string, unknown> {
+	const { id, author, mine, sent, delivery, body } = message;
+	return {
+		id,
+		author: isSystemLine(message) ? null : author,
+		me: mine,
+		sent: timeOf(sent),
+		...bodyOf(body),
+		delivery: delivery.kind,
+	};
+}
+
+function bodyOf(body: MessageBody): Record<string, unknown> {
+	switch (body.kind) {
+		case 'text':
+			return { kind: 'text', text: body.text, replyTo: body.replyTo ?? null };
+		case 'event':
+			return { kind: 'event', event: body.event };
+		case 'unreadable':
+		case 'newer':
+			return { kind: body.kind };
+		case 'foreign':
+			if (body.what === 'deleted') return { kind: 'deleted' };
+			if (body.what !== 'media') return { kind: body.what, text: body.text };
+			return { kind: 'media', file: body.file ?? null, text: body.text };
+	}
+}
+
+/** Times beyond what a calendar has are a sender's lie; they stand as 1970. */
+function timeOf(ms: number): string {
+	const date = new Date(ms);
+	return (Number.isNaN(date.getTime()) ? new Date(0) : date).toISOString();
+}

@@ -1,0 +1,172 @@
+import { describe, expect, test } from 'vitest';
+import type {
+	AccountId,
+	Conversation,
+	ConversationId,
+	Message,
+	MessageId,
+	PageWords,
+} from '../model.ts';
+import { idFrom } from '../../protocol/ids.ts';
+import { chatHtml } from './chat-html.ts';
+import { chatJson } from './chat-json.ts';
+import { toChunks, type TranscriptSource } from './transcript.ts';
+
+const ME = idFrom<AccountId>(new Uint8Array(32).fill(1));
+const MAYA = idFrom<AccountId>(new Uint8Array(32).fill(2));
+const ID = idFrom<ConversationId>(new Uint8Array(16).fill(3));
+const EVIL = `</title></p><script>alert(1)</script><img src=x onerror="alert(2)">'"&`;
+
+const words: PageWords = {
+	locale: 'en',
+	notes: 'Notes',
+	made: 'Saved from Kith',
+	you: 'You',
+	media: 'A file',
+	deleted: 'deleted',
+	edited: 'edited',
+	unreadable: 'unreadable',
+	newer: 'newer',
+	joined: 'joined',
+	safetyNumberChanged: 'changed',
+};
+
+const conversation: Conversation = {
+	id: ID,
+	subject: {
+		kind: 'person',
+		person: {
+			account: MAYA,
+			profile: { name: EVIL, picture: null },
+			verification: { kind: 'unverified' },
+			lastSeen: undefined,
+		},
+	},
+	state: { kind: 'open' },
+	last: undefined,
+	unread: 0,
+	readTo: '',
+	failed: 0,
+	pinned: false,
+	muted: false,
+	archived: false,
+	draft: '',
+	created: 0,
+};
+
+function messageAt(index: number, body: Message['body'], mine = index % 2 === 0): Message {
+	return {
+		id: idFrom<MessageId>(new Uint8Array(16).fill(index & 255)),
+		conversation: ID,
+		position: index.toString().padStart(8, '0'),
+		author: mine ? ME : MAYA,
+		mine,
+		body,
+		sent: Date.UTC(2026, 0, 1) + index * 60_000,
+		received: 0,
+		delivery: { kind: mine ? 'read' : 'received' },
+	};
+}
+
+function sourceOf(messages: readonly Message[], page = 7): TranscriptSource {
+	return {
+		conversation,
+		me: { account: ME, name: 'Sam' },
+		after: (position) =>
+			Promise.resolve(messages.filter((each) => each.position > (position ?? '')).slice(0, page)),
+	};
+}
+
+async function whole(pieces: AsyncIterable<string>): Promise<string> {
+	const parts: Uint8Array[] = [];
+	for await (const chunk of toChunks(pieces)) parts.push(chunk);
+	return Buffer.concat(parts).toString('utf8');
+}
+
+const text = (value: string, replyTo?: MessageId): Message['body'] => ({
+	kind: 'text',
+	text: value,
+	replyTo,
+});
+
+describe('a chat as a page', () => {
+	test('what people wrote can do nothing there', async () => {
+		const page = await whole(
+			chatHtml(
+				sourceOf([
+					messageAt(1, text(EVIL)),
+					messageAt(2, { kind: 'foreign', what: 'media', file: EVIL, text: EVIL }),
+					messageAt(3, { kind: 'foreign', what: 'system', text: EVIL }),
+					messageAt(4, { kind: 'foreign', what: 'edited', text: EVIL }),
+					messageAt(5, text('again', messageAt(1, text('')).id)),
+				]),
+				{ ...words, made: EVIL, you: EVIL },
+			),
+		);
+		const tags = new Set([...page.matchAll(/<\/?([a-z0-9]+)/giu)].map(([, name]) => name));
+		expect([...tags].sort()).toEqual(
+			'article b blockquote body h1 h2 head header html main meta p style time title'.split(' '),
+		);
+		expect(page).not.toMatch(/<[^>]*\son\w+=/iu);
+		expect(page).toContain("default-src 'none'");
+	});
+
+	test('every message is there once, in order, across pages', async () => {
+		const all = Array.from({ length: 50 }, (_, at) => messageAt(at, text(`m${at}.`)));
+		const page = await whole(chatHtml(sourceOf(all), words));
+		expect([...page.matchAll(/m(\d+)\./gu)].map(([, at]) => Number(at))).toEqual(
+			Array.from({ length: 50 }, (_, at) => at),
+		);
+	});
+
+	test('a clock beyond the calendar does not end the export', async () => {
+		const page = await whole(
+			chatHtml(sourceOf([{ ...messageAt(1, text('hi')), sent: 9e15 }]), words),
+		);
+		expect(page).toContain('hi');
+	});
+});
+
+describe('a chat as data', () => {
+	test('is one object that says everything', async () => {
+		const all = [
+			messageAt(1, text(EVIL)),
+			messageAt(2, text('yes', messageAt(1, text('')).id)),
+			messageAt(3, { kind: 'foreign', what: 'media', file: undefined, text: '' }),
+			messageAt(4, { kind: 'foreign', what: 'system', text: 'x' }, false),
+			messageAt(5, { kind: 'event', event: 'joined' }),
+			messageAt(6, { kind: 'unreadable', state: 'lost' }),
+		];
+		const written = JSON.parse(
+			await whole(chatJson(sourceOf(all, 2), { exported: 0, notes: 'N' })),
+		) as {
+			messages: Record<string, unknown>[];
+		};
+		expect(written).toMatchObject({
+			format: 'kith-chat',
+			version: 1,
+			exported: '1970-01-01T00:00:00.000Z',
+			conversation: { id: ID, kind: 'person', title: EVIL },
+			participants: [
+				{ account: ME, name: 'Sam', me: true },
+				{ account: MAYA, name: EVIL, me: false },
+			],
+			count: 6,
+		});
+		expect(written.messages.map(({ kind, author, replyTo }) => [kind, author, replyTo])).toEqual([
+			['text', MAYA, null],
+			['text', ME, all[0]?.id],
+			['media', MAYA, undefined],
+			['system', null, undefined],
+			['event', null, undefined],
+			['unreadable', ME, undefined],
+		]);
+	});
+
+	test('an empty conversation is well-formed too', async () => {
+		const written: unknown = JSON.parse(
+			await whole(chatJson(sourceOf([]), { exported: 0, notes: 'N' })),
+		);
+		expect(written).toMatchObject({ messages: [], count: 0 });
+	});
+});

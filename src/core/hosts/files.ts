@@ -1,0 +1,55 @@
+// The rooms behind {@link Files}, put together for a page.
+import { forgetImported, importChat } from '../chat-import.ts';
+import { createQueries } from '../client-queries.ts';
+import { archiveCrypto } from '../crypto/archive-keys.ts';
+import { chatHtml } from '../export/chat-html.ts';
+import { chatJson } from '../export/chat-json.ts';
+import { toChunks, type TranscriptSource } from '../export/transcript.ts';
+import { createArchives, type ArchivePorts } from './archives.ts';
+import type { Files } from '../files.ts';
+import { readWhatsApp } from '../import/whatsapp.ts';
+import type { ConversationId } from '../model.ts';
+import type { Store } from '../ports.ts';
+
+export function createFiles(world: Omit<ArchivePorts, 'archives'>): Files {
+	const ports = { ...world, archives: archiveCrypto };
+	const { store, clock } = ports;
+	/** The next task: the screen is drawn in between. */
+	const pause = () => new Promise<void>((resolve) => clock.schedule(0, resolve));
+	return {
+		...createArchives(ports),
+		readChat: (file, options) => readWhatsApp(file, { ...options, now: clock.now(), pause }),
+		importChat: (chat, choice, progress) =>
+			importChat(ports, { chat, choice, ...(progress && { progress }) }),
+		async exportChat(id, format, words) {
+			const source = await transcriptOf(store, id);
+			if (!source) return undefined;
+			const options = { exported: clock.now(), notes: words.notes };
+			return toChunks(format === 'html' ? chatHtml(source, words) : chatJson(source, options));
+		},
+		forgetImported: (id) => forgetImported(store, id),
+	};
+}
+
+const PAGE = 200;
+
+async function transcriptOf(
+	store: Store,
+	id: ConversationId,
+): Promise<TranscriptSource | undefined> {
+	const queries = createQueries(store);
+	const [conversation, me] = await Promise.all([queries.conversation(id), queries.me()]);
+	if (!conversation || !me) return undefined;
+	return {
+		conversation,
+		me: { account: me.account, name: me.profile.name },
+		async after(position) {
+			const page = await queries.messages(id, {
+				at: 'after',
+				position: position ?? '',
+				limit: PAGE,
+			});
+			return page.messages;
+		},
+	};
+}
