@@ -1,4 +1,4 @@
-import type { ClientInit } from '@sveltejs/kit';
+import type { ClientInit } from '@sveltejs/kit/hooks';
 
 /**
  * Before the first page: Kit looks for an element of the fragment's name and throws on a percent sign that encodes

@@ -396,9 +396,7 @@ export class FakeClient implements Client {
 		return this.#live;
 	}
 
-	storage(): StorageCondition {
-		return this.#storage;
-	}
+	storage = (): StorageCondition => this.#storage;
 
 	reconnect(): void {
 		if (this.#live.connection.kind !== 'offline') return;
