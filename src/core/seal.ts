@@ -48,7 +48,7 @@ export function sealQueued(context: EngineContext, conversation: ConversationId)
 		const rows = await tx.list('outbox', { prefix: inConversation(conversation), limit: WINDOW });
 		// Read through the transaction: the list alone would not notice that a row changed.
 		const fresh = await Promise.all(rows.map(({ key }) => tx.get('outbox', key)));
-		const texts = rows.filter(({ value }) => value.kind === 'text');
+		const texts = rows.filter(({ value }) => value.kind === 'text' && !value.sealed);
 		await Promise.all(texts.map(({ key }) => tx.get('messages', key)));
 		for (const [index, { key }] of rows.entries()) {
 			if (sealing.count >= BATCH) break;
