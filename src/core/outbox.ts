@@ -85,7 +85,7 @@ class OutboxPump implements Outbox {
 		if (online) await this.#commits.rotate(id);
 		// Without the relay the epoch cannot move, so what goes directly may be sealed with the one we have.
 		if (!online && !this.#routes.reachesDirectly(channel.others)) return;
-		const { envelopes, others, more } = await sealQueued(this.#context, id);
+		const { envelopes, others, more } = await sealQueued(this.#context, id, this.#underway);
 		for (const envelope of envelopes) this.#send(id, envelope, others);
 		if (more) this.pump(id);
 	}

@@ -37,15 +37,23 @@ interface Ready {
 
 const NOTHING: Ready = { envelopes: [], others: [], more: false };
 
-/** Seals up to a batch of the conversation's rows, oldest first; rows already sealed are returned as they are. */
-export function sealQueued(context: EngineContext, conversation: ConversationId): Promise<Ready> {
+/**
+ * Seals up to a batch of the conversation's rows, oldest first; rows already sealed are returned as they are. Those
+ * `underway` are left alone: reading the whole window for each message that is written would cost more than sending it.
+ */
+export function sealQueued(
+	context: EngineContext,
+	conversation: ConversationId,
+	underway: ReadonlySet<string>,
+): Promise<Ready> {
 	return context.persist(async (tx) => {
 		// Chosen in here: a channel that takes over meanwhile must not leave anything behind in the old one.
 		const channel = (await tx.get('conversations', conversation))?.channels[0];
 		const loaded = channel && (await loadChannel(tx, context.groups, channel));
 		if (loaded?.row.status !== 'open') return NOTHING;
 		const sealing = new Sealing({ ...context, tx }, loaded);
-		const rows = await tx.list('outbox', { prefix: inConversation(conversation), limit: WINDOW });
+		const range = { prefix: inConversation(conversation), limit: WINDOW };
+		const rows = (await tx.list('outbox', range)).filter(({ key }) => !underway.has(key));
 		// Read through the transaction: the list alone would not notice that a row changed.
 		const fresh = await Promise.all(rows.map(({ key }) => tx.get('outbox', key)));
 		const texts = rows.filter(({ value }) => value.kind === 'text' && !value.sealed);
