@@ -54,6 +54,7 @@ import {
 	readKeyPackage,
 	unpackPair,
 } from './mls-key-package.ts';
+import { openRun } from './mls-open-run.ts';
 import { openMessage } from './mls-open.ts';
 import { SUITE, createSuite } from './mls-suite.ts';
 
@@ -114,6 +115,7 @@ export async function createGroupCrypto(options: {
 		stage: (state, change) => stage(context, state, change),
 		seal: (state, plaintext, authenticated) => seal(context, state, { plaintext, authenticated }),
 		open: (state, bytes) => openMessage(state, bytes, suite),
+		openRun: (state, bodies) => openRun(state, bodies, suite),
 		exportSecret: (state, label, length) =>
 			mlsExporter(mlsOf(state).keySchedule.exporterSecret, label, new Uint8Array(), length, suite),
 		authenticator: (state) => copyBytes(mlsOf(state).keySchedule.epochAuthenticator),
