@@ -115,6 +115,6 @@ async function applyProfile(
 		entry: { address: content.address, keyPackage: content.keyPackage },
 	});
 	// The list shows the name: whoever watches the conversation must hear of it.
-	const conversation = await tx.get('conversations', person.conversation);
+	const conversation = await tx.get('conversations', person.conversation ?? '');
 	if (conversation) tx.put('conversations', conversation.id, { ...conversation });
 }

@@ -172,11 +172,12 @@ async function conversationWith(
 ): Promise<ConversationRow> {
 	const { tx } = context;
 	const person = await tx.get('people', other.account);
-	const existing = person && (await tx.get('conversations', person.conversation));
+	const existing = await tx.get('conversations', person?.conversation ?? '');
 	if (existing) return existing;
 	const id = idFrom<ConversationId>(context.random.bytes(16));
 	const conversation = newConversation(id, other.account, context.clock.now());
-	putPerson(tx, other.account, { conversation: id, profile: UNNAMED, lastSeen: at });
+	if (person) tx.put('people', other.account, { ...person, conversation: id, lastSeen: at });
+	else putPerson(tx, other.account, { conversation: id, profile: UNNAMED, lastSeen: at });
 	tx.put('conversations', id, conversation);
 	return conversation;
 }

@@ -69,8 +69,9 @@ export async function tellProfile({ store, persist }: EngineContext): Promise<vo
 	if (!me) return;
 	for (const { value } of await store.list('people', EVERYTHING)) {
 		// The first time it goes with the channel.
-		if (value.toldProfile === 0 || value.toldProfile >= me.profileVersion) continue;
-		await persist((tx) => Promise.resolve(queueProfile(tx, value.conversation)));
+		const { conversation, toldProfile } = value;
+		if (!conversation || toldProfile === 0 || toldProfile >= me.profileVersion) continue;
+		await persist((tx) => Promise.resolve(queueProfile(tx, conversation)));
 	}
 }
 
@@ -78,9 +79,9 @@ export async function tellProfile({ store, persist }: EngineContext): Promise<vo
 async function renewKits({ store, persist, clock }: EngineContext): Promise<void> {
 	for (const { key, value } of await store.list('contactAddresses', EVERYTHING)) {
 		const keys = await store.get('keyPackages', value.keyPackageRef);
-		const person = await store.get('people', key);
-		if (!person || (keys && !isStale(keys, clock.now()))) continue;
-		await persist((tx) => Promise.resolve(queueProfile(tx, person.conversation)));
+		const conversation = (await store.get('people', key))?.conversation;
+		if (!conversation || (keys && !isStale(keys, clock.now()))) continue;
+		await persist((tx) => Promise.resolve(queueProfile(tx, conversation)));
 	}
 }
 

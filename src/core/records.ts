@@ -10,15 +10,20 @@ import type {
 	DeviceId,
 	EnvelopeId,
 	Epoch,
+	GroupId,
 	MessageId,
 } from '../protocol/ids.ts';
 import type {
 	ConversationState,
 	Delivery,
+	GroupAbout,
+	GroupIntention,
+	GroupPolicy,
 	Invite,
 	MessageBody,
 	MessageSummary,
 	Position,
+	Role,
 	Settings,
 	Verification,
 } from './model.ts';
@@ -39,12 +44,14 @@ interface ClockRow {
 
 export interface ConversationRow {
 	readonly id: ConversationId;
-	/** Undefined for notes. */
+	/** The person it is with; undefined for notes and groups. */
 	readonly account: AccountId | undefined;
+	/** The group it is with. */
+	readonly group?: GroupId | undefined;
 	readonly state: ConversationState;
 	/** How to found a channel: the invite link or the contact's own address for us. */
 	readonly entry: Entrance | undefined;
-	/** Channels with this person; the one in use for sending comes first (SPEC CH-9). */
+	/** Channels with this person or group; the one in use for sending comes first (SPEC CH-9). */
 	readonly channels: readonly ChannelId[];
 	/** The highest of any channel here ever, or -1. */
 	readonly generation: number;
@@ -64,6 +71,16 @@ export interface ConversationRow {
 	readonly unreadable: readonly EnvelopeId[];
 }
 
+/** A group as this device knows it: of the channel in use, or as it was last. */
+export interface GroupRow {
+	readonly group: GroupId;
+	readonly conversation: ConversationId;
+	readonly about: GroupAbout;
+	readonly policy: GroupPolicy;
+	/** In the order of their leaves. */
+	readonly members: readonly { readonly account: AccountId; readonly role: Role }[];
+}
+
 export interface Entrance {
 	readonly address: Address;
 	readonly keyPackage: Uint8Array;
@@ -74,7 +91,8 @@ export interface PersonRow {
 	readonly profile: Profile;
 	readonly verification: Verification;
 	readonly lastSeen: number | undefined;
-	readonly conversation: ConversationId;
+	/** The conversation with them alone; undefined for who is known from groups only. */
+	readonly conversation: ConversationId | undefined;
 	/** An address and key package they gave to us alone. */
 	readonly entry: Entrance | undefined;
 	/** Version of `profile`, by their count; 0 for what an invite link showed. */
@@ -138,6 +156,12 @@ export type OutboxRow =
 			readonly sealed: SealedEnvelope | undefined;
 			/** The unreadable envelope that this sending replaces. */
 			readonly replaces: EnvelopeId | undefined;
+	  }
+	/** A change of the group that waits to be carried out. `found`: the group itself, with its first people. */
+	| {
+			readonly kind: 'change';
+			readonly intention:
+				GroupIntention | { readonly kind: 'found'; readonly people: readonly AccountId[] };
 	  }
 	/** Own keys in this channel should be renewed by a commit. */
 	| { readonly kind: 'rotate'; readonly channel: ChannelId }
@@ -218,6 +242,15 @@ interface ContactAddressRow {
 	readonly registered: boolean;
 }
 
+/** Who has an own message of a group. */
+interface ReceiptsRow {
+	/** The people it was sealed for. */
+	readonly audience: readonly AccountId[];
+	/** Those who read it are not named here again. */
+	readonly delivered: readonly AccountId[];
+	readonly read: readonly AccountId[];
+}
+
 export interface Rows {
 	/** Keys: me, settings, clock. */
 	me: MeRow;
@@ -240,6 +273,10 @@ export interface Rows {
 	keyPackages: KeyPackageRow;
 	invites: InviteRow;
 	contactAddresses: ContactAddressRow;
+	/** By group id. */
+	groups: GroupRow;
+	/** By the id of an own message, in groups. */
+	receipts: ReceiptsRow;
 }
 
 export type StoreName = keyof Rows;
@@ -261,6 +298,8 @@ export const outboxKey = {
 	rotations: (conversation: ConversationId) => `${conversation}/!5rotate/`,
 	rotate: (conversation: ConversationId, channel: ChannelId) =>
 		`${conversation}/!5rotate/${channel}`,
+	changes: (conversation: ConversationId) => `${conversation}/!6change/`,
+	change: (conversation: ConversationId, order: string) => `${conversation}/!6change/${order}`,
 	/** `envelope`: the first one that it was sealed into. */
 	small: (conversation: ConversationId, envelope: EnvelopeId) =>
 		`${conversation}/!0small/${envelope}`,

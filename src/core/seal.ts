@@ -82,6 +82,7 @@ class Sealing {
 		const { tx } = this.#work;
 		switch (row.kind) {
 			case 'rotate':
+			case 'change':
 				return;
 			case 'text':
 			case 'small':

@@ -25,6 +25,7 @@ export function newConversation(
 	return {
 		id,
 		account,
+		group: undefined,
 		state: { kind: 'open' },
 		entry: undefined,
 		channels: [],

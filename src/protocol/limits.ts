@@ -27,6 +27,11 @@ export const INLINE_TEXT_CHARACTERS = 8192;
 export const MAX_TEXT_BYTES = 64 * KIB;
 export const MAX_NAME_CHARACTERS = 64;
 export const MAX_PICTURE_BYTES = 32 * KIB;
+/** A group's own words about itself, and its picture, which travels with every welcome. */
+export const MAX_DESCRIPTION_CHARACTERS = 512;
+export const MAX_GROUP_PICTURE_BYTES = 16 * KIB;
+/** People in one group: nobody is added beyond it by this client. */
+export const DEFAULT_GROUP_MEMBERS = 256;
 /** Message ids that one receipt may name. */
 export const MAX_RECEIPT_IDS = 512;
 

@@ -131,7 +131,7 @@ export class App {
 		if (known) return known;
 		const { kind } = this.live.connection;
 		const reachable = kind === 'online' || kind === 'updating';
-		return { path: reachable ? 'relay' : 'offline', online: false, typing: false };
+		return { path: reachable ? 'relay' : 'offline', online: false, typing: false, typists: [] };
 	}
 
 	#useSettings(settings: Settings): void {
