@@ -3,6 +3,7 @@ import { contents, type Content, type TextContent } from '../protocol/content.ts
 import type { ConversationId, MessageId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
+import { putPerson } from './groups.ts';
 import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import type { Opened, Transaction } from './ports.ts';
@@ -48,6 +49,9 @@ async function applyDecoded(
 			return row;
 		case 'settled':
 			return applySettled(tx, row, { device: opened.sender.device, settled: content });
+		case 'roster':
+			await applyRoster(tx, content);
+			return row;
 		default:
 			return content satisfies never;
 	}
@@ -117,4 +121,18 @@ async function applyProfile(
 	// The list shows the name: whoever watches the conversation must hear of it.
 	const conversation = await tx.get('conversations', person.conversation ?? '');
 	if (conversation) tx.put('conversations', conversation.id, { ...conversation });
+}
+
+/** Names until each person says their own: hearsay never replaces what somebody said of themselves (SPEC GR-7). */
+async function applyRoster(
+	tx: Transaction,
+	{ people }: Extract<Content, { type: 'roster' }>,
+): Promise<void> {
+	for (const { account, name } of people) {
+		const person = await tx.get('people', account);
+		if (person && (person.conversation || person.profileVersion > 0)) continue;
+		const profile = { name, picture: null };
+		if (person) tx.put('people', account, { ...person, profile });
+		else putPerson(tx, account, { conversation: undefined, profile, lastSeen: undefined });
+	}
 }

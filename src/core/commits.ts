@@ -108,6 +108,7 @@ class CommitDesk implements Commits {
 			add: [...staged.add],
 			remove: [],
 			welcome: staged.welcome ?? null,
+			snapshot: null,
 		};
 		void this.#session()
 			.ask(question)

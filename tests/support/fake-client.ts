@@ -212,8 +212,6 @@ export class FakeClient implements Client {
 		return message;
 	}
 
-	// ---- Client ----
-
 	me(): Promise<Me | undefined> {
 		return Promise.resolve(this.#me);
 	}
@@ -399,8 +397,6 @@ export class FakeClient implements Client {
 	close(): void {
 		this.#listeners.clear();
 	}
-
-	// ---- inside ----
 
 	#refusal(id: ConversationId, text: string): SendRefusal | undefined {
 		if (text.trim() === '') return { kind: 'empty' };
