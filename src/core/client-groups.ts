@@ -96,6 +96,8 @@ async function createGroup(
 				{ account: me.account, role: 'owner' },
 				...people.map((account) => ({ account, role: 'member' as const })),
 			],
+			mending: undefined,
+			toldProfile: 0,
 		});
 		const key = outboxKey.change(conversation, nextOrder('', created));
 		tx.put('outbox', key, { kind: 'change', intention: { kind: 'found', people } });

@@ -3,6 +3,7 @@ import { MAX_TEXT_BYTES } from '../protocol/limits.ts';
 import { idFrom, type ConversationId, type MessageId } from '../protocol/ids.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { viewMe } from './client-queries.ts';
+import { mayWrite } from './group-rights.ts';
 import { DEFAULT_SETTINGS, type Position, type Profile, type SendRefusal } from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
@@ -11,11 +12,13 @@ import {
 	messageKey,
 	ONLY,
 	outboxKey,
+	type ConversationRow,
 	type MeRow,
 	type MessageRow,
 } from './records.ts';
 import {
 	addMessage,
+	isNews,
 	newConversation,
 	queueReceipt,
 	removeMessage,
@@ -163,11 +166,13 @@ async function writeText(
 ): Promise<Result<MessageId, SendRefusal>> {
 	const me = await tx.get('me', ONLY);
 	const conversation = await tx.get('conversations', id);
-	const closed = conversation?.state.kind === 'refused' || conversation?.state.kind === 'blocked';
-	if (!me || !conversation || closed) return { ok: false, error: { kind: 'closed' } };
+	const group = await tx.get('groups', conversation?.group ?? '');
+	const isOpen = conversation?.state.kind === 'open' || conversation?.state.kind === 'inviting';
+	const mayNot = group && me && !mayWrite(group, me.account);
+	if (!me || !conversation || !isOpen || mayNot) return { ok: false, error: { kind: 'closed' } };
 	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
 	const position = positionOf(nextOrder(conversation.highest, relayTime), message.id);
-	const isNote = conversation.account === undefined;
+	const isNote = isNotes(conversation);
 	await addMessage(tx, {
 		...message,
 		received: message.sent,
@@ -183,6 +188,10 @@ async function writeText(
 	if (!isNote) tx.put('outbox', outboxKey.text(id, position), UNSEALED);
 	tx.delete('drafts', id);
 	return { ok: true, value: message.id };
+}
+
+function isNotes({ account, group }: ConversationRow): boolean {
+	return !account && !group;
 }
 
 async function failedMessage(tx: Transaction, id: MessageId): Promise<MessageRow | undefined> {
@@ -218,7 +227,7 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 	const prefix = inConversation(id);
 	const after = messageKey(id, readTo);
 	const since = await tx.list('messages', { prefix, after, limit: MOST_READ });
-	const theirs = since.map(({ value }) => value).filter(({ mine }) => !mine);
+	const theirs = since.map(({ value }) => value).filter(isNews);
 	const read = theirs.filter(({ position }) => position <= upTo);
 	tx.put('conversations', id, {
 		...conversation,
@@ -228,7 +237,7 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 	});
 	const ids = [...late, ...read.filter(({ body }) => body.kind === 'text').map((each) => each.id)];
 	const settings = await tx.get('settings', ONLY);
-	if (conversation.account && ids.length > 0 && settings?.readReceipts !== false) {
+	if (!isNotes(conversation) && ids.length > 0 && settings?.readReceipts !== false) {
 		await queueReceipt(tx, id, { read: ids });
 	}
 }

@@ -11,7 +11,7 @@ import {
 import { MAX_CARD_BYTES } from '../protocol/limits.ts';
 import type { Client, ClientPorts, NewInvite } from './client.ts';
 import { must } from './client-intentions.ts';
-import { putPerson } from './groups.ts';
+import { putPerson } from './group-sight.ts';
 import type { Invite, InvitePreview } from './model.ts';
 import { ONLY } from './records.ts';
 import { newConversation } from './threads.ts';

@@ -22,6 +22,7 @@ import {
 	type MessageRow,
 	type PersonRow,
 } from './records.ts';
+import { isNews } from './threads.ts';
 
 const EVERYTHING = { prefix: '', limit: 10_000 };
 const MOST_MESSAGES = 200;
@@ -130,7 +131,7 @@ export function createQueries(store: Store): Queries {
 				after: messageKey(id, row.readTo),
 				limit: UNREAD_SEARCH,
 			});
-			return next.find(({ value }) => !value.mine)?.value.position;
+			return next.find(({ value }) => isNews(value))?.value.position;
 		},
 		async invites() {
 			const rows = await store.list('invites', EVERYTHING);

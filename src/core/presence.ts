@@ -16,6 +16,8 @@ const TYPING_FADES = 6_000;
 const ASK_AGAIN_AFTER = 3_000;
 /** Newest conversations that are told that this device came online. */
 const MOST_TOLD = 20;
+/** In larger groups nobody says that they are there: everybody would have to answer. */
+const MOST_TOLD_IN_GROUP = 31;
 
 /** One device, as it was heard last. */
 interface Heard {
@@ -136,7 +138,7 @@ class Board implements PresenceBoard {
 		const { store } = this.#context;
 		const channel = (await store.get('conversations', conversation))?.channels[0];
 		const row = channel && (await store.get('channels', channel));
-		if (row && row.status === 'open') {
+		if (row?.status === 'open' && row.others.length <= MOST_TOLD_IN_GROUP) {
 			this.#tell(row.channel, row.others, { online: this.#visible, reply: true });
 		}
 	}

@@ -39,7 +39,7 @@ const VERSION_1: readonly (StoreName | 'vault')[] = [
 	'vault',
 ];
 
-const VERSION_2: readonly StoreName[] = ['groups', 'receipts'];
+const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
