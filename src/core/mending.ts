@@ -78,6 +78,7 @@ async function loseGroupState(
 		return;
 	}
 	const { generation, epoch } = mending;
+	tx.delete('trees', lost); // half a state is none
 	loseChannel(work, {
 		...{ channel: lost, conversation: conversation.id, generation, epoch, status: 'lost' },
 		...{ treeId: '', ratchet: new Uint8Array(), others: [], sentCount: 0, counts: {}, parked: 0 },
