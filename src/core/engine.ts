@@ -32,6 +32,8 @@ const UPKEEP_EVERY = 24 * 60 * 60_000;
 /** Whispers kept for a moment because their epoch is not reached yet. */
 const MOST_EARLY = 32;
 const MOST_HEARD = 2_000;
+/** Other devices of a channel that are linked to directly. */
+const MOST_LINKED = 8;
 
 export interface EngineEvents {
 	readonly live: (state: LiveState) => void;
@@ -94,7 +96,7 @@ class RunningEngine implements Engine {
 		this.#presence = createPresence(context, this.#mesh, {
 			changed: events.live,
 			say: (channel, to, whisper) => this.#say(channel, to, whisper),
-			cameOnline: (device) => this.#unlessHidden(() => this.#mesh.want(device)),
+			cameOnline: (device) => this.#unlessHidden(() => void this.#wantLink(device)),
 		});
 		this.#inbox = createInbox(context, {
 			received: (conversations) => {
@@ -276,6 +278,13 @@ class RunningEngine implements Engine {
 		heard.set(device, channel);
 		const [oldest] = heard.keys();
 		if (heard.size > MOST_HEARD && oldest) heard.delete(oldest);
+	}
+
+	/** Not in large groups: everybody linked to everybody is too much for a browser. */
+	async #wantLink(device: DeviceId): Promise<void> {
+		const channel = this.#channelsByDevice.get(device);
+		const row = channel && (await this.#context.store.get('channels', channel));
+		if (row && row.others.length <= MOST_LINKED && !this.#stopped) this.#mesh.want(device);
 	}
 
 	/** Runs `act` unless this person hides their network address. */

@@ -84,6 +84,8 @@ export type Opened =
 			readonly sender: GroupMember;
 			readonly plaintext: Uint8Array;
 			readonly authenticated: Uint8Array;
+			/** The one it was sealed in. */
+			readonly epoch: Epoch;
 	  }
 	| {
 			readonly kind: 'commit';
@@ -123,6 +125,8 @@ export interface GroupCrypto {
 		plaintext: Uint8Array,
 		authenticated: Uint8Array,
 	): Promise<{ readonly state: GroupState; readonly bytes: Uint8Array }>;
+	/** What a sealed message claims of itself in the clear; nobody vouches for it. Undefined for anything else. */
+	claimOf(bytes: Uint8Array): Uint8Array | undefined;
 	/** Opens a message or a commit. Never throws on foreign bytes. */
 	open(state: GroupState, bytes: Uint8Array): Promise<Opened>;
 	/** MLS exporter (RFC 9420 8.5) of the current epoch. */
@@ -175,6 +179,10 @@ export interface WhisperScope {
 export interface SmallCrypto {
 	/** Keys of an invite link from its 32-byte secret (SPEC AD-5). */
 	inviteKeys(secret: Uint8Array): Promise<InviteKeys>;
+	/** AES-256-GCM under 32 bytes of `secret`, bound to `scope` (SPEC CH-11). */
+	sealUnder(secret: Uint8Array, scope: string, plain: Uint8Array): Promise<Uint8Array>;
+	/** Undefined for what was not sealed so. */
+	openUnder(secret: Uint8Array, scope: string, sealed: Uint8Array): Promise<Uint8Array | undefined>;
 	sealWhisper(scope: WhisperScope, identity: Identity, payload: Uint8Array): Promise<Uint8Array>;
 	/** Undefined unless it was sealed for this scope and signed by one of `members`. */
 	openWhisper(

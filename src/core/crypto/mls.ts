@@ -113,6 +113,11 @@ export async function createGroupCrypto(options: {
 		resync: (groupInfo) => resync(context, groupInfo),
 		stage: (state, change) => stage(context, state, change),
 		seal: (state, plaintext, authenticated) => seal(context, state, { plaintext, authenticated }),
+		claimOf(bytes) {
+			const message = decodeMessage(bytes);
+			if (message?.wireformat !== 'mls_private_message') return undefined;
+			return message.privateMessage.authenticatedData;
+		},
 		open: (state, bytes) => openMessage(state, bytes, suite),
 		exportSecret: (state, label, length) =>
 			mlsExporter(mlsOf(state).keySchedule.exporterSecret, label, new Uint8Array(), length, suite),
