@@ -28,9 +28,9 @@ import { createWhisperSealer, type WhisperSealer } from './whispers.ts';
 /** ms; smaller corrections of the clock are not written down. */
 const SKEW_WORTH_KEEPING = 1_000;
 const UPKEEP_EVERY = 24 * 60 * 60_000;
-/** Devices whose channel is remembered for signalling; the one heard longest ago goes first. */
 /** Whispers kept for a moment because their epoch is not reached yet. */
 const MOST_EARLY = 32;
+/** Devices whose channel is remembered for signalling; the one heard longest ago goes first. */
 const MOST_HEARD = 2_000;
 /** Other devices of a channel that are linked to directly. */
 const MOST_LINKED = 8;

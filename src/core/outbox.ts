@@ -98,7 +98,11 @@ class OutboxPump implements Outbox {
 		// Without the relay the epoch cannot move, so what goes directly may be sealed with the one we have.
 		if (!online && !this.#routes.reachesDirectly(channel.others)) return;
 		const holdsReceipts = this.#holdsReceipts(id, channel);
-		const { envelopes, others, more } = await sealQueued(this.#context, id, { holdsReceipts });
+		const underway = this.#underway;
+		const { envelopes, others, more } = await sealQueued(this.#context, id, {
+			holdsReceipts,
+			underway,
+		});
 		for (const envelope of envelopes) this.#send(id, envelope, others);
 		if (more) this.pump(id);
 	}

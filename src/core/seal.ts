@@ -39,11 +39,19 @@ interface Ready {
 
 const NOTHING: Ready = { envelopes: [], others: [], more: false };
 
+/** What a sealing leaves alone. */
+interface Held {
+	/** Receipts wait for a later time. */
+	readonly holdsReceipts: boolean;
+	/** Keys that are with delivery: reading the whole window for each message that is written would cost more than sending it. */
+	readonly underway: ReadonlySet<string>;
+}
+
 /** Seals up to a batch of the conversation's rows, oldest first; rows already sealed are returned as they are. */
 export function sealQueued(
 	context: EngineContext,
 	conversation: ConversationId,
-	{ holdsReceipts }: { readonly holdsReceipts: boolean },
+	{ holdsReceipts, underway }: Held,
 ): Promise<Ready> {
 	return context.persist(async (tx) => {
 		// Chosen in here: a channel that takes over meanwhile must not leave anything behind in the old one.
@@ -55,10 +63,11 @@ export function sealQueued(
 			isGroup: group !== undefined,
 			holdsReceipts,
 		});
-		const rows = await tx.list('outbox', { prefix: inConversation(conversation), limit: WINDOW });
+		const range = { prefix: inConversation(conversation), limit: WINDOW };
+		const rows = (await tx.list('outbox', range)).filter(({ key }) => !underway.has(key));
 		// Read through the transaction: the list alone would not notice that a row changed.
 		const fresh = await Promise.all(rows.map(({ key }) => tx.get('outbox', key)));
-		const texts = rows.filter(({ value }) => value.kind === 'text');
+		const texts = rows.filter(({ value }) => value.kind === 'text' && !value.sealed);
 		await Promise.all(texts.map(({ key }) => tx.get('messages', key)));
 		for (const [index, { key }] of rows.entries()) {
 			if (sealing.count >= BATCH) break;
