@@ -232,6 +232,14 @@ export type LogEvent =
 	/** Own change that the group does not allow any more, or that nobody could be reached for. */
 	| { readonly kind: 'not-done'; readonly intention: GroupIntention['kind'] };
 
+export type GroupEvent = Exclude<LogEvent, { readonly kind: 'joined' | 'safety-number-changed' }>;
+
+export interface NamedInEvent {
+	/** Whoever did it; undefined for the reader. */
+	readonly by: string | undefined;
+	readonly who: readonly string[];
+}
+
 export type ForeignBody =
 	/** A line that the other messenger wrote itself; nobody is its author. */
 	| { readonly kind: 'foreign'; readonly what: 'system'; readonly text: string }
@@ -386,4 +394,6 @@ export interface PageWords {
 	/** Events of the log; `name` is the other side's. */
 	readonly joined: string;
 	readonly safetyNumberChanged: string;
+	/** A line of a group's log, by the people whom it names. */
+	readonly group: (event: GroupEvent, named: NamedInEvent) => string;
 }
