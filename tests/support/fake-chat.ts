@@ -120,9 +120,3 @@ export const SAFETY_NUMBER = {
 export function personOf(account: AccountId, profile: Profile): Person {
 	return { account, profile, verification: { kind: 'unverified' }, lastSeen: undefined };
 }
-
-/** Pinned first, then by newest message. */
-export function inListOrder(one: Conversation, other: Conversation): number {
-	const newest = ({ last, created }: Conversation): number => last?.sent ?? created;
-	return Number(other.pinned) - Number(one.pinned) || newest(other) - newest(one);
-}

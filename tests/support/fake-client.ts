@@ -10,6 +10,7 @@ import type {
 } from '../../src/core/client.ts';
 import {
 	DEFAULT_SETTINGS,
+	inListOrder,
 	type AccountId,
 	type Address,
 	type Conversation,
@@ -33,7 +34,6 @@ import {
 	at,
 	empty,
 	everywhere,
-	inListOrder,
 	SAFETY_NUMBER,
 	pageRange,
 	personOf,
@@ -222,12 +222,8 @@ export class FakeClient implements Client {
 
 	start(name: string): Promise<Me> {
 		if (!this.#me) {
-			this.#me = {
-				account: this.#account(),
-				device: this.#id(),
-				profile: { name, picture: null },
-				created: this.#now(),
-			};
+			const own = { account: this.#account(), device: this.#id<DeviceId>() };
+			this.#me = { ...own, profile: { name, picture: null }, created: this.#now() };
 			const notes = this.#id<ConversationId>();
 			this.#conversations.set(notes, empty(notes, this.#now()));
 			this.#messages.set(notes, []);
