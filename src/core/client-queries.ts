@@ -6,7 +6,6 @@ import {
 	type AccountId,
 	type Conversation,
 	type ConversationId,
-	type ConversationState,
 	type ConversationSubject,
 	type Me,
 	type Message,
@@ -59,7 +58,11 @@ export function viewPerson({ account, profile, verification, lastSeen }: PersonR
 	return { account, profile, verification, lastSeen };
 }
 
-function viewSubject({ person, group, me }: Known, state: ConversationState): ConversationSubject {
+function viewSubject(
+	{ person, group, me }: Known,
+	{ imported, state }: Pick<ConversationRow, 'imported' | 'state'>,
+): ConversationSubject {
+	if (imported) return { kind: 'imported', ...imported };
 	if (person) return { kind: 'person', person: viewPerson(person) };
 	if (!group) return { kind: 'notes' };
 	const { about, policy, members } = group;
@@ -83,19 +86,9 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 	} = row;
 	return {
 		...rest,
-		subject: viewSubject(known, row.state),
+		subject: viewSubject(known, row),
 		draft: known.draft ?? '',
 	};
-}
-
-function subjectOf(
-	{ account, imported }: ConversationRow,
-	person: PersonRow | undefined,
-): ConversationSubject {
-	if (imported) return { kind: 'imported', ...imported };
-	if (!account || !person) return { kind: 'notes' };
-	const { profile, verification, lastSeen } = person;
-	return { kind: 'person', person: { account, profile, verification, lastSeen } };
 }
 
 export function viewMe({ account, device, profile, created }: MeRow): Me {
