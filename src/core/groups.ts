@@ -223,8 +223,9 @@ async function joinGroup(
 	return { row: (await tx.get('channels', row.channel)) ?? row, state };
 }
 
+/** What came back from a backup is only history: this device is in no channel of it. */
 function isLivedIn({ state }: ConversationRow): boolean {
-	return state.kind !== 'removed' && state.kind !== 'left';
+	return state.kind !== 'removed' && state.kind !== 'left' && state.kind !== 'restored';
 }
 
 /** Who brought us in; undefined where nobody may have. */

@@ -17,7 +17,7 @@ const SUMMARY_CHARACTERS = 140;
 /** Messages that came late and wait for the next reading; beyond it they count as read. */
 const MOST_LATE = 512;
 /** Lines of the system that are looked past for the last thing that somebody said. */
-const MOST_LINES = 64;
+export const MOST_LINES = 64;
 
 export function newConversation(
 	id: ConversationId,
@@ -78,7 +78,8 @@ export function summaryOf(message: MessageRow): MessageSummary {
 	};
 }
 
-function isSaid({ body }: Pick<MessageRow, 'body'>): boolean {
+/** Said by somebody, and no line of the system. */
+export function isSaid({ body }: Pick<MessageRow, 'body'>): boolean {
 	return body.kind !== 'event';
 }
 
