@@ -47,6 +47,7 @@ async function withGroup(row: Partial<ConversationRow> = {}): Promise<Machine> {
 			],
 			mending: {
 				...{ generation: 2, epoch: 9, secret: new Uint8Array(32).fill(77) },
+				own: { leaf: 0, key: new Uint8Array(32).fill(78) },
 				devices: { [id16<DeviceId>(40)]: MAYA },
 			},
 		});

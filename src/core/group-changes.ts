@@ -9,6 +9,7 @@ import { closeGroup } from './group-commits.ts';
 import { placeEvents } from './group-log.ts';
 import { planChange, planSweep, type GroupStep } from './group-plan.ts';
 import { encodeContext, entranceOf, sightOf } from './group-sight.ts';
+import { sealSnapshot } from './group-snapshots.ts';
 import { sayAgain, stagedRow } from './groups.ts';
 import type { GroupIntention } from './model.ts';
 import type { StagedCommit } from './ports.ts';
@@ -24,22 +25,13 @@ import {
 const MOST_CHANGES = 64;
 const SECRET_BYTES = 32;
 
-/** What seals a snapshot, and what it is bound to (SPEC CH-11). */
-export function snapshotScope(channel: ChannelId, epoch: number): string {
-	return `kith snapshot ${channel} ${epoch}`;
-}
-
 /** The staged commit with its snapshot. */
 async function stagedGroupRow(
 	work: Work,
 	staged: StagedCommit,
 	{ add, ...more }: Pick<StagedRow, 'add' | 'expected' | 'remove' | 'change' | 'rest'>,
 ): Promise<StagedRow> {
-	const { channel, epoch } = staged.next;
-	const secret = sightOf(work.groups, staged.next)?.context.secret;
-	const scope = snapshotScope(channel, epoch);
-	const snapshot = secret && (await work.crypto.sealUnder(secret, scope, staged.groupInfo));
-	return { ...stagedRow(work, staged, add), ...more, snapshot };
+	return { ...stagedRow(work, staged, add), ...more, snapshot: await sealSnapshot(work, staged) };
 }
 
 /** The channel with the next commit that this group needs, if it needs any: a change, somebody who leaves, own keys. */

@@ -237,7 +237,8 @@ export async function closeGroup(
 	const group = await tx.get('groups', conversation.group);
 	if (group) {
 		const members = group.members.filter(({ account }) => account !== identity.account);
-		tx.put('groups', group.group, { ...group, members });
+		// Its secrets are for members.
+		tx.put('groups', group.group, { ...group, members, mending: undefined });
 	}
 	const kit = await tx.get('contactAddresses', conversation.group);
 	if (!kit) return;

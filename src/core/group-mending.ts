@@ -5,13 +5,13 @@ import type { LoadedChannel } from './channels.ts';
 import type { Work, EngineContext } from './context.ts';
 import { newEnvelopeId } from './context.ts';
 import { closeGroup, freezeGroup } from './group-commits.ts';
-import { snapshotScope } from './group-changes.ts';
 import { unsoundness } from './group-rights.ts';
 import { sightOf } from './group-sight.ts';
+import { openSnapshot, sealSnapshot } from './group-snapshots.ts';
 import { stagedRow } from './groups.ts';
 import type { Result, StagedCommit } from './ports.ts';
 import type { RelaySession, SnapshotAnswer } from './relay-session.ts';
-import type { ChannelRow, GroupRow } from './records.ts';
+import type { ChannelRow, GroupRow, StagedRow } from './records.ts';
 
 type Fetched = Extract<SnapshotAnswer, { type: 'snapshot' }>;
 
@@ -50,17 +50,20 @@ async function resyncWith(
 	row: ChannelRow,
 	fetched: Fetched,
 ): Promise<ChannelRow | undefined> {
-	const { tx, crypto, groups } = work;
+	const { tx, groups } = work;
 	const fresh = await tx.get('channels', row.channel);
 	if (fresh?.status !== 'lost') return undefined;
 	if (fresh.staged) return fresh;
 	const conversation = await tx.get('conversations', row.conversation);
 	const group = await tx.get('groups', conversation?.group ?? '');
 	if (!group?.mending) return undefined;
-	const { secret, epoch } = group.mending;
-	const scope = snapshotScope(row.channel, fetched.epoch);
-	const sealed = fetched.epoch < epoch ? null : fetched.sealed;
-	const opened = sealed && (await crypto.openUnder(secret, scope, sealed));
+	const { channel } = row;
+	const { epoch, sealed } = fetched;
+	const isOlder = epoch < group.mending.epoch;
+	const opened =
+		isOlder || !sealed
+			? undefined
+			: await openSnapshot(work, group.mending, { channel, epoch, sealed });
 	const staged = opened ? await groups.resync(opened) : undefined;
 	if (staged && !staged.ok && staged.error === 'not-for-us') {
 		await giveUp(work, fresh, 'not-a-member');
@@ -73,7 +76,7 @@ async function resyncWith(
 	}
 	const next: ChannelRow = {
 		...fresh,
-		staged: await stagedResync(work, staged.value, { expected: fetched.epoch, secret }),
+		staged: await stagedResync(work, staged.value, epoch),
 	};
 	tx.put('channels', row.channel, next);
 	return next;
@@ -98,14 +101,16 @@ function refusalOf(
 async function stagedResync(
 	work: Work,
 	staged: StagedCommit,
-	{ expected, secret }: { readonly expected: number; readonly secret: Uint8Array },
-) {
-	const { channel, epoch } = staged.next;
-	const { crypto } = work;
+	expected: number,
+): Promise<StagedRow> {
+	const { crypto, groups } = work;
+	const secret = sightOf(groups, staged.next)?.context.secret;
+	if (!secret) throw new Error('a group without a context');
+	const scope = resyncScope(staged.next.channel, expected);
 	return {
 		...stagedRow(work, staged, []),
-		commit: await crypto.sealUnder(secret, resyncScope(channel, expected), staged.commit),
-		snapshot: await crypto.sealUnder(secret, snapshotScope(channel, epoch), staged.groupInfo),
+		commit: await crypto.sealUnder(secret, scope, staged.commit),
+		snapshot: await sealSnapshot(work, staged),
 		expected,
 	};
 }

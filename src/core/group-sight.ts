@@ -43,7 +43,7 @@ export function groupRowOf(
 	for (const { device, account } of groups.members(state)) devices[device] = account;
 	return {
 		...{ group, conversation, about: { name, description, picture }, policy, members },
-		mending: { generation, epoch: state.epoch, secret, devices },
+		mending: { generation, epoch: state.epoch, secret, devices, own: groups.leafKey(state) },
 		toldProfile: before?.toldProfile ?? 0,
 	};
 }

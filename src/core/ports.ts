@@ -67,6 +67,18 @@ export interface StagedCommit {
 	readonly next: GroupState;
 }
 
+/** Something sealed to the public key of one leaf. */
+export interface LeafBox {
+	readonly leaf: number;
+	readonly sealed: Uint8Array;
+}
+
+/** The private half of a device's own leaf: all that opens a {@link LeafBox}. */
+export interface LeafKey {
+	readonly leaf: number;
+	readonly key: Uint8Array;
+}
+
 export type GroupFailure =
 	/** Not MLS, truncated, or breaking a rule of the RFC. */
 	| 'malformed'
@@ -129,6 +141,16 @@ export interface GroupCrypto {
 	claimOf(bytes: Uint8Array): Uint8Array | undefined;
 	/** Opens a message or a commit. Never throws on foreign bytes. */
 	open(state: GroupState, bytes: Uint8Array): Promise<Opened>;
+	/** Seals to every leaf by its public key (EncryptWithLabel, RFC 9420 5.1.3), bound to `scope`. */
+	sealToLeaves(state: GroupState, scope: string, plain: Uint8Array): Promise<readonly LeafBox[]>;
+	/** Changes with each commit of this device, and with no other. */
+	leafKey(state: GroupState): LeafKey;
+	/** Undefined if none of the boxes is for this leaf and this scope. */
+	openAsLeaf(
+		own: LeafKey,
+		scope: string,
+		boxes: readonly LeafBox[],
+	): Promise<Uint8Array | undefined>;
 	/** MLS exporter (RFC 9420 8.5) of the current epoch. */
 	exportSecret(state: GroupState, label: string, length: number): Promise<Uint8Array>;
 	/** Epoch authenticator (RFC 9420 8.7): equal on every member unless the group forked. */

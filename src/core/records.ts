@@ -1,7 +1,7 @@
 // The rows of the store: what this device keeps, each under a text key. Key order is list order, so keys are built
 // here and nowhere else. Rows are plain data (CBOR); the storage room seals them before they touch a disk.
 import type { Profile } from '../protocol/content.ts';
-import type { FrozenGroup } from './ports.ts';
+import type { FrozenGroup, LeafKey } from './ports.ts';
 import type {
 	AccountId,
 	Address,
@@ -89,12 +89,14 @@ export interface GroupRow {
 	readonly toldProfile: number;
 }
 
-interface GroupMending {
+export interface GroupMending {
 	readonly generation: number;
 	/** The highest ever: no snapshot of an earlier one is taken. */
 	readonly epoch: Epoch;
 	/** Seals its snapshots. */
 	readonly secret: Uint8Array;
+	/** Opens the secret that took its place. */
+	readonly own: LeafKey;
 	/** Whose devices they are: names the author of what cannot be opened. */
 	readonly devices: Readonly<Record<DeviceId, AccountId>>;
 }

@@ -4,6 +4,7 @@ import { frame, frameUnion, type FrameValue } from './codec.ts';
 import { accountId, bytesOf, bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
 import type { Address, DeviceId, EnvelopeId, GroupId, MessageId } from './ids.ts';
 import {
+	MAX_BODY_BYTES,
 	MAX_CARD_BYTES,
 	MAX_DESCRIPTION_CHARACTERS,
 	MAX_EPHEMERAL_BYTES,
@@ -13,6 +14,7 @@ import {
 	MAX_PICTURE_BYTES,
 	MAX_RECEIPT_IDS,
 	MAX_ROSTER_PEOPLE,
+	MAX_SNAPSHOT_KEYS,
 	MAX_TEXT_BYTES,
 } from './limits.ts';
 import { shownName } from './names.ts';
@@ -129,6 +131,15 @@ export const channelContexts = frameUnion(about, group);
 export type GroupContext = FrameValue<typeof group>;
 /** A picture, and roles of 43 characters each. */
 export const MAX_CONTEXT_BYTES = MAX_GROUP_PICTURE_BYTES + MAX_GROUP_MEMBERS * 128;
+
+/** What the relay keeps of a group (SPEC CH-11). */
+const snapshot = frame(1, 'snapshot', {
+	/** The secret that seals `state`, sealed to the key of each leaf: 32 bytes of key, and the secret with its tag. */
+	keys: listUpTo(v.strictObject({ leaf: uint, sealed: bytesOf(32 + 32 + 16) }), MAX_SNAPSHOT_KEYS),
+	/** The GroupInfo with its tree, sealed. */
+	state: bytesUpTo(MAX_BODY_BYTES),
+});
+export const snapshots = frameUnion(snapshot);
 
 // ---- whispers: sealed, signed, never stored ----
 const typing = frame(1, 'typing', { on: v.boolean() });

@@ -364,6 +364,54 @@ describe('when it breaks', () => {
 		},
 	);
 
+	/** Takes the state of the group's channel away, as a damaged database does. */
+	async function loseState(device: Device, group: TestGroup, shelf: 'trees' | 'channels') {
+		const chat = await group.chat(device);
+		const [channel = ''] = (await device.openStore().get('conversations', chat))?.channels ?? [];
+		const rows = device.disk.shelves.get(shelf);
+		expect(rows?.rows.delete(channel)).toBe(true);
+		if (rows) rows.sorted = undefined;
+	}
+
+	test.each(['trees', 'channels'] as const)(
+		'CH-11 lost %s, and somebody was taken out meanwhile: it comes back all the same',
+		async (shelf) => {
+			const { world, group, devices } = await people(4, { direct: false });
+			const [ana, ben, cleo, dov] = devices;
+			ben.crash();
+			await group.want(ana, { kind: 'remove', account: cleo.identity.account });
+			await world.pass(5_000);
+			await group.want(ana, { kind: 'about', about: { name: 'Without Cleo' } });
+			await group.say(dov, 'is Ben still there?');
+			await world.pass(5_000);
+			await loseState(ben, group, shelf);
+			await ben.start();
+			await world.pass(60_000, 2_000);
+			await group.say(ben, 'I am');
+			await world.pass(60_000, 2_000);
+			for (const device of [ana, ben, dov]) {
+				expect(await textsIn(group, device)).toEqual(['is Ben still there?', 'I am']);
+				expect(await stateOf(group, device)).toBe('open');
+				expect(await nameOf(group, device)).toBe('Without Cleo');
+			}
+			expect(await textsIn(group, cleo)).toEqual([]);
+			expect(await stateOf(group, cleo)).toBe('removed');
+		},
+	);
+
+	test('lost, and taken out meanwhile: who is not in it any more is told so', async () => {
+		const { world, group, devices } = await people(3, { direct: false });
+		const [ana, ben] = devices;
+		ben.crash();
+		await group.want(ana, { kind: 'remove', account: ben.identity.account });
+		await world.pass(5_000);
+		await loseState(ben, group, 'trees');
+		await ben.start();
+		await world.pass(60_000, 2_000);
+		expect(await stateOf(group, ben)).toBe('removed');
+		expect(await group.say(ben, 'hello?')).toBe('closed');
+	});
+
 	test('a relay that shows different commits to different members is found out', async () => {
 		const { world, group, devices } = await people(3, { direct: false });
 		const [ana, ben, cleo] = devices;

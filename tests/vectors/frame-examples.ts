@@ -115,6 +115,10 @@ const channelContexts: Examples = [
 	},
 ];
 
+const snapshots: Examples = [
+	{ type: 'snapshot', keys: [{ leaf: 3, sealed: bytes(80) }], state: bytes(40) },
+];
+
 const whispers: Examples = [
 	{ type: 'typing', on: true },
 	{ type: 'presence', online: true, reply: false },
@@ -127,5 +131,5 @@ const cards: Examples = [
 
 export const EXAMPLES = {
 	...{ upFrames, downFrames, peerFrames, contents },
-	...{ channelContexts, whispers, cards },
+	...{ channelContexts, snapshots, whispers, cards },
 };

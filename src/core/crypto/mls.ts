@@ -54,6 +54,7 @@ import {
 	readKeyPackage,
 	unpackPair,
 } from './mls-key-package.ts';
+import { leafKeyOf, openAsLeaf, sealToLeaves } from './mls-leaf-box.ts';
 import { openMessage } from './mls-open.ts';
 import { SUITE, createSuite } from './mls-suite.ts';
 
@@ -119,6 +120,9 @@ export async function createGroupCrypto(options: {
 			return message.privateMessage.authenticatedData;
 		},
 		open: (state, bytes) => openMessage(state, bytes, suite),
+		sealToLeaves: (state, scope, plain) => sealToLeaves(suite, mlsOf(state), { scope, plain }),
+		leafKey: (state) => leafKeyOf(mlsOf(state)),
+		openAsLeaf: (own, scope, boxes) => openAsLeaf(suite, own, { scope, boxes }),
 		exportSecret: (state, label, length) =>
 			mlsExporter(mlsOf(state).keySchedule.exporterSecret, label, new Uint8Array(), length, suite),
 		authenticator: (state) => copyBytes(mlsOf(state).keySchedule.epochAuthenticator),
