@@ -25,6 +25,7 @@ import {
 	type ConversationRow,
 	type StagedRow,
 } from './records.ts';
+import { giveUpAsking } from './repairs.ts';
 import { writeDelivery } from './threads.ts';
 
 const MOST_ROWS = 20_000;
@@ -155,6 +156,8 @@ async function followGroup(
 	}
 	const loaded = { row: next, state };
 	await putGroup(work, loaded);
+	// Who is gone does not answer.
+	await giveUpAsking(tx, row.conversation, ({ device }) => !devices.has(device));
 	if (!before || before.people.some((account) => !after.people.includes(account))) {
 		await recountReceipts(tx, row.conversation);
 	}
@@ -228,6 +231,7 @@ export async function closeGroup(
 	tx.put('channels', row.channel, { ...row, status: 'broken', staged: undefined });
 	tx.put('conversations', conversation.id, { ...conversation, state });
 	await failQueued(work, conversation);
+	await giveUpAsking(tx, conversation.id, () => true);
 	if (state.kind === 'left') {
 		tx.put('outbox', outboxKey.leave(conversation.id, row.channel), {
 			kind: 'leave',

@@ -15,6 +15,7 @@ import {
 	type ChannelRow,
 	type ConversationRow,
 	type CountRow,
+	type MessageRow,
 } from './records.ts';
 import { addMessage, removeMessage } from './threads.ts';
 
@@ -148,8 +149,18 @@ export async function removeUnreadable(
 	}
 }
 
-/** Whoever did not answer for as long as a relay keeps mail will not: those placeholders say that it is lost. */
-export async function giveUpOld({ tx, clock }: Work, id: ConversationId): Promise<void> {
+/** Whoever did not answer for as long as a relay keeps mail will not. */
+export function giveUpOld({ tx, clock }: Work, id: ConversationId): Promise<void> {
+	const longAgo = clock.now() - DEFAULT_RETENTION;
+	return giveUpAsking(tx, id, ({ received }) => received <= longAgo);
+}
+
+/** Placeholders that nobody will replace any more say that what they stand for is lost. */
+export async function giveUpAsking(
+	tx: Transaction,
+	id: ConversationId,
+	isInVain: (placeholder: MessageRow) => boolean,
+): Promise<void> {
 	const conversation = await tx.get('conversations', id);
 	if (!conversation) return;
 	const left: EnvelopeId[] = [];
@@ -157,7 +168,7 @@ export async function giveUpOld({ tx, clock }: Work, id: ConversationId): Promis
 		const key = await tx.get('messageKeys', lineId(envelope));
 		const message = key === undefined ? undefined : await tx.get('messages', key);
 		if (key === undefined || !message) continue;
-		if (message.received > clock.now() - DEFAULT_RETENTION) left.push(envelope);
+		if (!isInVain(message)) left.push(envelope);
 		else tx.put('messages', key, { ...message, body: { kind: 'unreadable', state: 'lost' } });
 	}
 	if (left.length < conversation.unreadable.length) {

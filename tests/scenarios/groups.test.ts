@@ -7,6 +7,7 @@ import { idFrom } from '../../src/protocol/ids.ts';
 import type { Device } from '../support/world/device.ts';
 import {
 	foundGroup,
+	gapsIn,
 	logOf,
 	membersOf,
 	nameOf,
@@ -410,6 +411,45 @@ describe('when it breaks', () => {
 		await world.pass(60_000, 2_000);
 		expect(await stateOf(group, ben)).toBe('removed');
 		expect(await group.say(ben, 'hello?')).toBe('closed');
+	});
+
+	test('what was said by somebody who is gone by now is lost, and says so', async () => {
+		const { world, group, devices } = await people(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		ben.crash();
+		await group.say(cleo, 'farewell');
+		await group.say(ana, 'farewell, Cleo');
+		await world.pass(5_000);
+		await group.want(ana, { kind: 'remove', account: cleo.identity.account });
+		await world.pass(5_000);
+		await loseState(ben, group, 'trees');
+		await ben.start();
+		await world.pass(60_000, 2_000);
+		const { asked, lost } = await gapsIn(group, ben);
+		expect(asked).toBe(0);
+		// Her words, and what she may have said besides: nobody can tell any more that it was a receipt.
+		expect(lost).toBeGreaterThan(0);
+		const texts = await textsIn(group, ben);
+		expect(texts.filter((text) => text !== '<unreadable>')).toEqual(['farewell, Cleo']);
+	});
+
+	test('whoever is taken out asks nobody any more', async () => {
+		const { world, group, devices } = await people(3, { direct: false });
+		const [ana, ben] = devices;
+		ben.crash();
+		await group.say(ana, 'are you there?');
+		await world.pass(5_000);
+		await loseState(ben, group, 'trees');
+		ben.offline = true;
+		await ben.start();
+		await group.want(ana, { kind: 'remove', account: ben.identity.account });
+		await world.pass(5_000);
+		ben.offline = false;
+		await world.pass(60_000, 2_000);
+		expect(await stateOf(group, ben)).toBe('removed');
+		const { asked, lost } = await gapsIn(group, ben);
+		expect(asked).toBe(0);
+		expect(lost).toBeGreaterThan(0);
 	});
 
 	test('a relay that shows different commits to different members is found out', async () => {

@@ -71,6 +71,24 @@ export async function textsIn(group: TestGroup, device: Device): Promise<string[
 	return (await logOf(group, device)).filter((line) => !line.startsWith('['));
 }
 
+/** What people said, where it could be read; the rest is in {@link gapsIn}. */
+export async function wordsIn(group: TestGroup, device: Device): Promise<string[]> {
+	return (await textsIn(group, device)).filter((line) => !line.startsWith('<'));
+}
+
+/** Messages that could not be opened: those that are asked for, and those that nobody will say again. */
+export async function gapsIn(
+	group: TestGroup,
+	device: Device,
+): Promise<{ readonly asked: number; readonly lost: number }> {
+	const page = await device.client.messages(await group.chat(device), { at: 'end', limit: 200 });
+	const states = page.messages.flatMap(({ body }) => {
+		return body.kind === 'unreadable' ? [body.state] : [];
+	});
+	const lost = states.filter((state) => state === 'lost').length;
+	return { asked: states.length - lost, lost };
+}
+
 /** "Ana owner, Ben member": who is in it, as this device sees it. */
 export async function membersOf(group: TestGroup, device: Device): Promise<string> {
 	const members = await device.client.members(await group.chat(device));
