@@ -1,6 +1,5 @@
 // A group whose state this device lost, or cannot follow: the relay keeps the newest state sealed for its members, and an
 // external commit replaces the own leaf (RFC 9420 12.4.3.2, SPEC CH-11, CH-12).
-import { idFrom, type ConversationId, type DeviceId } from '../protocol/ids.ts';
 import type { LoadedChannel } from './channels.ts';
 import type { Work, EngineContext } from './context.ts';
 import { newEnvelopeId } from './context.ts';
@@ -132,15 +131,4 @@ export async function unsealCommit(
 	const secret = sightOf(groups, state)?.context.secret;
 	const scope = resyncScope(row.channel, state.epoch);
 	return (secret && (await crypto.openUnder(secret, scope, body))) ?? body;
-}
-
-/** Who a message that cannot be opened claims to be from, as far as the group knows that device. */
-export async function claimedAuthor({ tx, groups }: Work, id: ConversationId, body: Uint8Array) {
-	const conversation = await tx.get('conversations', id);
-	const group = await tx.get('groups', conversation?.group ?? '');
-	const claim = groups.claimOf(body);
-	if (claim?.length !== 16) return undefined;
-	const device = idFrom<DeviceId>(claim);
-	const account = group?.mending?.devices[device];
-	return account && { account, device };
 }

@@ -1,5 +1,6 @@
 // A group as its channel's MLS state says, and the row that keeps what screens and later repairs need of it.
 import { channelContexts, MAX_CONTEXT_BYTES, type GroupContext } from '../protocol/content.ts';
+import { idFrom } from '../protocol/ids.ts';
 import type { AccountId, ConversationId, DeviceId, GroupId } from '../protocol/ids.ts';
 import type { LoadedChannel } from './channels.ts';
 import type { Work } from './context.ts';
@@ -109,4 +110,15 @@ export function mightWrite(
 export async function entranceOf(tx: Transaction, group: GroupId, account: AccountId) {
 	const person = await tx.get('people', account);
 	return person?.entry ?? (await tx.get('entrances', `${group}/${account}`));
+}
+
+/** Who a message that cannot be opened claims to be from, as far as the group knows that device. */
+export async function claimedAuthor({ tx, groups }: Work, id: ConversationId, body: Uint8Array) {
+	const conversation = await tx.get('conversations', id);
+	const group = await tx.get('groups', conversation?.group ?? '');
+	const claim = groups.claimOf(body);
+	if (claim?.length !== 16) return undefined;
+	const device = idFrom<DeviceId>(claim);
+	const account = group?.mending?.devices[device];
+	return account && { account, device };
 }

@@ -4,7 +4,7 @@ import type { Content } from '../protocol/content.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
-import { claimedAuthor } from './group-mending.ts';
+import { claimedAuthor } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import type { MessageBody } from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
