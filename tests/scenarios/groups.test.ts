@@ -1,37 +1,18 @@
 // Groups, told as stories.
 import { describe, expect, test } from 'vitest';
-import { loadChannel } from '../../src/core/channels.ts';
-import type { GroupCrypto, GroupState } from '../../src/core/ports.ts';
-import { channelContexts, MAX_CONTEXT_BYTES } from '../../src/protocol/content.ts';
-import { idFrom } from '../../src/protocol/ids.ts';
 import type { Device } from '../support/world/device.ts';
 import {
-	foundGroup,
-	gapsIn,
 	logOf,
 	membersOf,
 	nameOf,
+	smallGroup,
 	stateOf,
 	textsIn,
-	type TestGroup,
 } from '../support/world/group-people.ts';
 import { connect } from '../support/world/people.ts';
-import { World } from '../support/world/world.ts';
-
-type Four = readonly [Device, Device, Device, Device];
-
-async function people(
-	count: number,
-	options: { readonly direct?: boolean } = {},
-): Promise<{ world: World; group: TestGroup; devices: Four }> {
-	const world = new World({ seed: 3, ...options });
-	const names = ['Ana', 'Ben', 'Cleo', 'Dov', 'Eli'].slice(0, count);
-	const { group, devices } = await foundGroup(world, names);
-	return { world, group, devices: devices as unknown as Four };
-}
 
 test('a group is made, everybody knows everybody, and all write', async () => {
-	const { world, group, devices } = await people(4);
+	const { world, group, devices } = await smallGroup(4);
 	for (const device of devices) {
 		expect(await membersOf(group, device)).toBe('Ana owner, Ben member, Cleo member, Dov member');
 		expect(await stateOf(group, device)).toBe('open');
@@ -50,7 +31,7 @@ test('a group is made, everybody knows everybody, and all write', async () => {
 
 describe('changes', () => {
 	test('everybody sees the same lines in the same places', async () => {
-		const { world, group, devices } = await people(3);
+		const { world, group, devices } = await smallGroup(3);
 		const [ana, ben, cleo] = devices;
 		await group.want(ana, { kind: 'about', about: { name: 'Cabin', description: 'by the lake' } });
 		await world.pass(5_000);
@@ -70,7 +51,7 @@ describe('changes', () => {
 
 describe('coming and going', () => {
 	test('who is added later knows everybody by name, and reads from then on', async () => {
-		const { world, group, devices } = await people(3);
+		const { world, group, devices } = await smallGroup(3);
 		const [ana, ben] = devices;
 		await group.say(ana, 'before');
 		await world.pass(5_000);
@@ -88,7 +69,7 @@ describe('coming and going', () => {
 	});
 
 	test('a removed device reads nothing after', async () => {
-		const { world, group, devices } = await people(3);
+		const { world, group, devices } = await smallGroup(3);
 		const [ana, ben, cleo] = devices;
 		await group.want(ana, { kind: 'remove', account: cleo.identity.account });
 		await world.pass(5_000);
@@ -104,7 +85,7 @@ describe('coming and going', () => {
 	});
 
 	test('kicked while offline: what was written meanwhile fails, and says so', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
+		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben, cleo] = devices;
 		cleo.offline = true;
 		cleo.wire?.cut();
@@ -125,7 +106,7 @@ describe('coming and going', () => {
 	});
 
 	test('removed and added again: the same conversation goes on', async () => {
-		const { world, group, devices } = await people(3);
+		const { world, group, devices } = await smallGroup(3);
 		const [ana, , cleo] = devices;
 		await group.say(ana, 'one');
 		await world.pass(5_000);
@@ -144,7 +125,7 @@ describe('coming and going', () => {
 	});
 
 	test('the owner leaves: an admin follows, and somebody takes the device out', async () => {
-		const { world, group, devices } = await people(4);
+		const { world, group, devices } = await smallGroup(4);
 		const [ana, ben, cleo, dov] = devices;
 		await group.want(ana, { kind: 'role', account: cleo.identity.account, role: 'admin' });
 		await world.pass(5_000);
@@ -171,7 +152,7 @@ describe('coming and going', () => {
 
 describe('at once', () => {
 	test('adding while another renames: both happen', async () => {
-		const { world, group, devices } = await people(3);
+		const { world, group, devices } = await smallGroup(3);
 		const [ana, ben, cleo] = devices;
 		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'admin' });
 		const dov = await world.addDevice('Dov');
@@ -186,7 +167,7 @@ describe('at once', () => {
 	});
 
 	test('two people removing the same one: once, and nobody is told that it failed', async () => {
-		const { world, group, devices } = await people(4);
+		const { world, group, devices } = await smallGroup(4);
 		const [ana, ben, cleo, dov] = devices;
 		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'admin' });
 		await world.pass(5_000);
@@ -199,7 +180,7 @@ describe('at once', () => {
 	});
 
 	test('the owner and an admin remove each other: the owner stays, whoever was first', async () => {
-		const { world, group, devices } = await people(3);
+		const { world, group, devices } = await smallGroup(3);
 		const [ana, ben, cleo] = devices;
 		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'owner' });
 		await world.pass(5_000);
@@ -216,8 +197,66 @@ describe('at once', () => {
 		expect(await membersOf(group, ben)).toBe(left);
 	});
 
+	test('two admins who want to remove each other: neither may', async () => {
+		const { world, group, devices } = await smallGroup(3);
+		const [ana, ben, cleo] = devices;
+		for (const { identity } of [ben, cleo]) {
+			await group.want(ana, { kind: 'role', account: identity.account, role: 'admin' });
+		}
+		await world.pass(10_000);
+		const each = await Promise.all([
+			group.want(ben, { kind: 'remove', account: cleo.identity.account }),
+			group.want(cleo, { kind: 'remove', account: ben.identity.account }),
+		]);
+		expect(each).toEqual(['not-allowed', 'not-allowed']);
+		expect(await membersOf(group, ana)).toBe('Ana owner, Ben admin, Cleo admin');
+	});
+
+	test('an admin who is removed while acting: nothing of it happens any more, and nobody freezes', async () => {
+		const { world, group, devices } = await smallGroup(4, { direct: false });
+		const [ana, ben, cleo, dov] = devices;
+		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'admin' });
+		await world.pass(10_000);
+		ben.offline = true;
+		ben.wire?.cut();
+		await group.want(ben, { kind: 'about', about: { name: 'Bens' } });
+		await group.want(ben, { kind: 'remove', account: cleo.identity.account });
+		await group.want(ana, { kind: 'remove', account: ben.identity.account });
+		await world.pass(10_000);
+		ben.offline = false;
+		await world.pass(60_000, 2_000);
+		expect(await stateOf(group, ben)).toBe('removed');
+		expect(await nameOf(group, ben)).toBe('Hut');
+		const left = await ben.openStore().list('outbox', { prefix: '', limit: 10 });
+		expect(left).toEqual([]);
+		for (const device of [ana, cleo, dov]) {
+			expect(await stateOf(group, device)).toBe('open');
+			expect(await nameOf(group, device)).toBe('Hut');
+			expect(await membersOf(group, device)).toBe('Ana owner, Cleo member, Dov member');
+		}
+	});
+
+	test('an admin who is removed in the very moment of acting: one commit is first, for everybody', async () => {
+		const { world, group, devices } = await smallGroup(4, { direct: false });
+		const [ana, ben, cleo, dov] = devices;
+		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'admin' });
+		await world.pass(10_000);
+		await Promise.all([
+			group.want(ben, { kind: 'about', about: { name: 'Bens' } }),
+			group.want(ana, { kind: 'remove', account: ben.identity.account }),
+		]);
+		await world.pass(60_000, 2_000);
+		expect(await stateOf(group, ben)).toBe('removed');
+		const name = await nameOf(group, ana);
+		for (const device of [ana, cleo, dov]) {
+			expect(await stateOf(group, device)).toBe('open');
+			expect(await nameOf(group, device)).toBe(name);
+			expect(await membersOf(group, device)).toBe('Ana owner, Cleo member, Dov member');
+		}
+	});
+
 	test('what is not allowed any more is not done, and its author is told', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
+		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben, cleo] = devices;
 		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'admin' });
 		await world.pass(5_000);
@@ -236,7 +275,7 @@ describe('at once', () => {
 
 describe('rights', () => {
 	test('GR-8 where only admins write, a member is not heard, and cannot try', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
+		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben, cleo] = devices;
 		ben.offline = true;
 		ben.wire?.cut();
@@ -255,7 +294,7 @@ describe('rights', () => {
 	});
 
 	test('receipts are told by person, and the tick rises with the last of them', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
+		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben, cleo] = devices;
 		cleo.offline = true;
 		cleo.wire?.cut();
@@ -274,210 +313,5 @@ describe('rights', () => {
 		await group.want(ana, { kind: 'remove', account: cleo.identity.account });
 		await world.pass(5_000);
 		expect((await ana.client.message(id))?.delivery.kind).toBe('read');
-	});
-});
-
-describe('when it breaks', () => {
-	/** Lets a device commit what no honest client would, on its true state. */
-	async function commitAs(
-		device: Device,
-		group: TestGroup,
-		change: (state: GroupState, groups: GroupCrypto) => Promise<Uint8Array>,
-	): Promise<void> {
-		const store = device.openStore();
-		const [channel] = (await store.get('conversations', await group.chat(device)))?.channels ?? [];
-		const loaded = channel && (await loadChannel(store, device.keys.groups, channel));
-		if (!loaded) throw new Error('no channel');
-		const body = await change(loaded.state, device.keys.groups);
-		void device.engine?.session.ask({
-			...{ type: 'commit', envelope: idFrom(new Uint8Array(16).fill(7)), channel },
-			...{ epoch: loaded.row.epoch, body, add: [], remove: [], welcome: null, snapshot: null },
-		});
-	}
-
-	const takeOver = async (state: GroupState, groups: GroupCrypto, self: Device) => {
-		const decoded = channelContexts.decode(groups.context(state), MAX_CONTEXT_BYTES);
-		if (!decoded.ok || decoded.value.type !== 'group') throw new Error('no group');
-		const roles = [{ account: self.identity.account, role: 'owner' as const }];
-		const context = channelContexts.encode({ ...decoded.value, roles });
-		const staged = await groups.stage(state, { context });
-		if (!staged.ok) throw new Error(staged.error);
-		return staged.value.commit;
-	};
-
-	test('GR-6 a member who goes beyond their role freezes the group; an admin founds it anew', async () => {
-		const { world, group, devices } = await people(3);
-		const [ana, ben, cleo] = devices;
-		await group.say(cleo, 'before');
-		await world.pass(5_000);
-		await commitAs(ben, group, (state, groups) => takeOver(state, groups, ben));
-		await world.pass(5_000);
-		for (const device of [ana, cleo]) {
-			expect(await stateOf(group, device)).toBe('frozen');
-			expect(await membersOf(group, device)).toBe('Ana owner, Ben member, Cleo member');
-			expect((await logOf(group, device)).at(-1)).toBe('[frozen]');
-		}
-		expect(await group.want(cleo, { kind: 'recreate' })).toBe('not-allowed');
-		expect(await group.want(ana, { kind: 'recreate' })).toBe('ok');
-		await world.pass(60_000, 2_000);
-		await group.say(cleo, 'after');
-		await world.pass(10_000);
-		for (const device of [ana, cleo]) {
-			expect(await stateOf(group, device)).toBe('open');
-			expect(await textsIn(group, device)).toEqual(['before', 'after']);
-			expect(await membersOf(group, device)).toBe('Ana owner, Ben member, Cleo member');
-		}
-	});
-
-	test('a commit that is no commit freezes it too', async () => {
-		const { world, group, devices } = await people(3);
-		const [ana, ben, cleo] = devices;
-		await commitAs(ben, group, () => Promise.resolve(new Uint8Array(200).fill(9)));
-		await world.pass(5_000);
-		expect([await stateOf(group, ana), await stateOf(group, cleo)]).toEqual(['frozen', 'frozen']);
-	});
-
-	test.each(['trees', 'channels'] as const)(
-		'CH-12 lost %s: the state comes back by a snapshot, and what was missed is sent again',
-		async (shelf) => {
-			const { world, group, devices } = await people(3);
-			const [ana, ben, cleo] = devices;
-			await group.say(cleo, 'before');
-			await world.pass(5_000);
-			const [channel] =
-				(await ben.openStore().get('conversations', await group.chat(ben)))?.channels ?? [];
-			ben.crash();
-			await group.say(ana, 'while Ben is away');
-			await group.want(ana, { kind: 'about', about: { name: 'Cabin' } });
-			await world.pass(5_000);
-			const rows = ben.disk.shelves.get(shelf);
-			expect(rows?.rows.delete(channel ?? '')).toBe(true);
-			if (rows) rows.sorted = undefined;
-			await ben.start();
-			await world.pass(60_000, 2_000);
-			await group.say(ben, 'I am back');
-			await world.pass(60_000, 2_000);
-			for (const device of devices) {
-				expect(await textsIn(group, device)).toEqual(['before', 'while Ben is away', 'I am back']);
-				expect(await nameOf(group, device)).toBe('Cabin');
-				expect(await stateOf(group, device)).toBe('open');
-			}
-		},
-	);
-
-	/** Takes the state of the group's channel away, as a damaged database does. */
-	async function loseState(device: Device, group: TestGroup, shelf: 'trees' | 'channels') {
-		const chat = await group.chat(device);
-		const [channel = ''] = (await device.openStore().get('conversations', chat))?.channels ?? [];
-		const rows = device.disk.shelves.get(shelf);
-		expect(rows?.rows.delete(channel)).toBe(true);
-		if (rows) rows.sorted = undefined;
-	}
-
-	test.each(['trees', 'channels'] as const)(
-		'CH-11 lost %s, and somebody was taken out meanwhile: it comes back all the same',
-		async (shelf) => {
-			const { world, group, devices } = await people(4, { direct: false });
-			const [ana, ben, cleo, dov] = devices;
-			ben.crash();
-			await group.want(ana, { kind: 'remove', account: cleo.identity.account });
-			await world.pass(5_000);
-			await group.want(ana, { kind: 'about', about: { name: 'Without Cleo' } });
-			await group.say(dov, 'is Ben still there?');
-			await world.pass(5_000);
-			await loseState(ben, group, shelf);
-			await ben.start();
-			await world.pass(60_000, 2_000);
-			await group.say(ben, 'I am');
-			await world.pass(60_000, 2_000);
-			for (const device of [ana, ben, dov]) {
-				expect(await textsIn(group, device)).toEqual(['is Ben still there?', 'I am']);
-				expect(await stateOf(group, device)).toBe('open');
-				expect(await nameOf(group, device)).toBe('Without Cleo');
-			}
-			expect(await textsIn(group, cleo)).toEqual([]);
-			expect(await stateOf(group, cleo)).toBe('removed');
-		},
-	);
-
-	test('lost, and taken out meanwhile: who is not in it any more is told so', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
-		const [ana, ben] = devices;
-		ben.crash();
-		await group.want(ana, { kind: 'remove', account: ben.identity.account });
-		await world.pass(5_000);
-		await loseState(ben, group, 'trees');
-		await ben.start();
-		await world.pass(60_000, 2_000);
-		expect(await stateOf(group, ben)).toBe('removed');
-		expect(await group.say(ben, 'hello?')).toBe('closed');
-	});
-
-	test('what was said by somebody who is gone by now is lost, and says so', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
-		const [ana, ben, cleo] = devices;
-		ben.crash();
-		await group.say(cleo, 'farewell');
-		await group.say(ana, 'farewell, Cleo');
-		await world.pass(5_000);
-		await group.want(ana, { kind: 'remove', account: cleo.identity.account });
-		await world.pass(5_000);
-		await loseState(ben, group, 'trees');
-		await ben.start();
-		await world.pass(60_000, 2_000);
-		const { asked, lost } = await gapsIn(group, ben);
-		expect(asked).toBe(0);
-		// Her words, and what she may have said besides: nobody can tell any more that it was a receipt.
-		expect(lost).toBeGreaterThan(0);
-		const texts = await textsIn(group, ben);
-		expect(texts.filter((text) => text !== '<unreadable>')).toEqual(['farewell, Cleo']);
-	});
-
-	test('whoever is taken out asks nobody any more', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
-		const [ana, ben] = devices;
-		ben.crash();
-		await group.say(ana, 'are you there?');
-		await world.pass(5_000);
-		await loseState(ben, group, 'trees');
-		ben.offline = true;
-		await ben.start();
-		await group.want(ana, { kind: 'remove', account: ben.identity.account });
-		await world.pass(5_000);
-		ben.offline = false;
-		await world.pass(60_000, 2_000);
-		expect(await stateOf(group, ben)).toBe('removed');
-		const { asked, lost } = await gapsIn(group, ben);
-		expect(asked).toBe(0);
-		expect(lost).toBeGreaterThan(0);
-	});
-
-	test('a relay that shows different commits to different members is found out', async () => {
-		const { world, group, devices } = await people(3, { direct: false });
-		const [ana, ben, cleo] = devices;
-		await group.want(ana, { kind: 'role', account: ben.identity.account, role: 'admin' });
-		await world.pass(10_000);
-		// Cleo gets Ben's commit for the epoch in which all others get Ana's.
-		const store = cleo.openStore();
-		const [channel] = (await store.get('conversations', await group.chat(cleo)))?.channels ?? [];
-		const loaded = channel && (await loadChannel(ben.openStore(), ben.keys.groups, channel));
-		if (!loaded) throw new Error('no channel');
-		const other = await ben.keys.groups.stage(loaded.state, {});
-		if (!other.ok) throw new Error(other.error);
-		cleo.wire?.lie((frame) =>
-			frame.type === 'deliver' && frame.kind === 'commit' && frame.epoch === loaded.row.epoch
-				? { ...frame, body: other.value.commit }
-				: frame,
-		);
-		await group.want(ana, { kind: 'about', about: { name: 'Cabin' } });
-		await world.pass(5_000);
-		await group.say(ana, 'do you hear me?');
-		await world.pass(5_000);
-		expect(await textsIn(group, ben)).toEqual(['do you hear me?']);
-		expect(await textsIn(group, cleo)).toContain('<unreadable>');
-		expect(await textsIn(group, cleo)).not.toContain('do you hear me?');
-		await group.want(ana, { kind: 'about', about: { name: 'Lodge' } });
-		await world.pass(5_000);
-		expect(await stateOf(group, cleo)).toBe('frozen');
 	});
 });

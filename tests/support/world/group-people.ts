@@ -2,7 +2,7 @@
 import type { ConversationId, GroupIntention, Message } from '../../../src/core/model.ts';
 import type { Device } from './device.ts';
 import { connect } from './people.ts';
-import type { World } from './world.ts';
+import { World } from './world.ts';
 
 export interface TestGroup {
 	readonly name: string;
@@ -13,7 +13,7 @@ export interface TestGroup {
 }
 
 /** The first knows all others, who need not know each other; then founds a group with them. */
-export async function foundGroup(
+async function foundGroup(
 	world: World,
 	names: readonly string[],
 ): Promise<{ readonly group: TestGroup; readonly devices: readonly Device[] }> {
@@ -23,6 +23,19 @@ export async function foundGroup(
 	if (!first) throw new Error('nobody is there');
 	for (const other of others) await connect(world, first, other);
 	return { devices, group: await groupAmong(world, first, { name: 'Hut', others }) };
+}
+
+type Four = readonly [Device, Device, Device, Device];
+
+/** Up to five people in a group, of whom the first founded it. */
+export async function smallGroup(
+	count: number,
+	options: Omit<ConstructorParameters<typeof World>[0], 'seed'> = {},
+): Promise<{ world: World; group: TestGroup; devices: Four }> {
+	const world = new World({ seed: 3, ...options });
+	const names = ['Ana', 'Ben', 'Cleo', 'Dov', 'Eli'].slice(0, count);
+	const { group, devices } = await foundGroup(world, names);
+	return { world, group, devices: devices as unknown as Four };
 }
 
 /** A group of people who are known to its founder. */
