@@ -1,6 +1,7 @@
 // What a contact is given so that they can always found a channel with us again: an address of their own and a
 // reusable key package (SPEC CO-1 `profile`, CH-9). Revoking the address shuts out that one contact and nobody else.
 import type { Content } from '../protocol/content.ts';
+import { REFUSALS, type RefusalCode } from '../protocol/errors.ts';
 import {
 	idFrom,
 	type AccountId,
@@ -10,6 +11,7 @@ import {
 } from '../protocol/ids.ts';
 import { MAX_ROSTER_PEOPLE } from '../protocol/limits.ts';
 import type { EngineContext, Work } from './context.ts';
+import type { Transaction } from './ports.ts';
 import type { RelaySession } from './relay-session.ts';
 import { entranceKey, ONLY, type Entrance, type KeyPackageRow } from './records.ts';
 
@@ -97,26 +99,35 @@ async function kitFor(
 	return { address, keyPackage: fresh.publicPart };
 }
 
-/** Makes the relay know the addresses that were given out. */
-export async function registerContactAddresses(
+/** Makes the relay know the addresses that were given out, and those that were withdrawn. */
+export async function syncContactAddresses(
 	context: EngineContext,
 	session: RelaySession,
 ): Promise<void> {
 	const rows = await context.store.list('contactAddresses', { prefix: '', limit: MOST_CONTACTS });
 	for (const { key, value } of rows) {
-		if (value.registered) continue;
-		const answer = await session.ask({
-			type: 'putAddress',
-			address: value.address,
-			policy: { uses: null, usesPerDay: null, expires: null },
-			card: null,
-		});
+		if (value.registered && !value.revoked) continue;
+		const { address } = value;
+		const answer = await session.ask(
+			value.revoked
+				? { type: 'revokeAddress', address }
+				: { type: 'putAddress', address, policy: FOR_EVER, card: null },
+		);
 		if (answer.type === 'unknown') return; // the next connection goes on here
-		if (answer.type === 'accepted') {
-			await context.persist(async (tx) => {
-				const row = await tx.get('contactAddresses', key);
-				if (row) tx.put('contactAddresses', key, { ...row, registered: true });
-			});
-		}
+		// An address that the relay never had is withdrawn as well as one can be.
+		const isDone = answer.type === 'accepted' || (value.revoked && isFinal(answer.code));
+		if (isDone) await context.persist((tx) => settleAddress(tx, key));
 	}
+}
+
+const FOR_EVER = { uses: null, usesPerDay: null, expires: null };
+
+function isFinal(code: RefusalCode): boolean {
+	return REFUSALS[code].retry !== 'later';
+}
+
+async function settleAddress(tx: Transaction, key: string): Promise<void> {
+	const row = await tx.get('contactAddresses', key);
+	if (row?.revoked) tx.delete('contactAddresses', key);
+	else if (row) tx.put('contactAddresses', key, { ...row, registered: true });
 }

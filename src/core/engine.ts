@@ -3,7 +3,7 @@
 import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Whisper } from '../protocol/content.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
-import { registerContactAddresses } from './contact-kit.ts';
+import { syncContactAddresses } from './contact-kit.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
 import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
@@ -233,7 +233,7 @@ class RunningEngine implements Engine {
 
 	async #registerAddresses(): Promise<void> {
 		if (!this.session.caughtUp) return;
-		await registerContactAddresses(this.#context, this.session);
+		await syncContactAddresses(this.#context, this.session);
 		await syncInvites(this.#context, this.session);
 	}
 

@@ -248,6 +248,7 @@ export async function closeGroup(
 	if (!kit) return;
 	tx.delete('keyPackages', kit.keyPackageRef);
 	tx.delete('contactAddresses', conversation.group);
+	tx.put('contactAddresses', kit.address, { ...kit, revoked: true });
 }
 
 async function failQueued({ tx }: Work, conversation: ConversationRow): Promise<void> {

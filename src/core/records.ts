@@ -286,6 +286,8 @@ interface ContactAddressRow {
 	readonly address: Address;
 	readonly keyPackageRef: string;
 	readonly registered: boolean;
+	/** The relay must still be told that nobody may be brought here by it. Stands under the address itself. */
+	readonly revoked?: true;
 }
 
 /** Who has an own message of a group. */

@@ -1,5 +1,6 @@
 // Groups, told as stories.
 import { describe, expect, test } from 'vitest';
+import type { Address } from '../../src/protocol/ids.ts';
 import type { Device } from '../support/world/device.ts';
 import {
 	logOf,
@@ -147,6 +148,38 @@ describe('coming and going', () => {
 		const members = world.relayDisk.channels.get(channel as never)?.members;
 		expect(members?.map(({ mailbox }) => mailbox)).not.toContain(ana.identity.device);
 		expect(members).toHaveLength(3);
+	});
+
+	test('nobody is brought in by the address that they gave to a group they are out of', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		const given = async (device: Device) => {
+			const { group: id } =
+				(await device.openStore().get('conversations', await group.chat(device))) ?? {};
+			return (await device.openStore().get('contactAddresses', id ?? ''))?.address ?? '';
+		};
+		const isRevoked = (address: string) =>
+			world.relayDisk.addresses.get(address as Address)?.revoked;
+		const [ofBen, ofCleo] = [await given(ben), await given(cleo)];
+		expect([isRevoked(ofBen), isRevoked(ofCleo)]).toEqual([false, false]);
+		cleo.offline = true;
+		cleo.wire?.cut();
+		await group.want(ben, { kind: 'leave', successor: undefined });
+		await group.want(ana, { kind: 'remove', account: cleo.identity.account });
+		await world.pass(60_000, 2_000);
+		cleo.offline = false;
+		await world.pass(60_000, 2_000);
+		expect([isRevoked(ofBen), isRevoked(ofCleo)]).toEqual([true, true]);
+		for (const device of [ben, cleo]) {
+			const left = await device.openStore().list('contactAddresses', { prefix: '', limit: 10 });
+			expect(left.filter(({ value }) => value.revoked)).toEqual([]);
+		}
+		// The way to them alone is another address: they can be added again.
+		await group.want(ana, { kind: 'add', people: [ben.identity.account, cleo.identity.account] });
+		await world.pass(60_000, 2_000);
+		expect(await membersOf(group, ana)).toBe('Ana owner, Ben member, Cleo member');
+		for (const device of [ben, cleo]) expect(await stateOf(group, device)).toBe('open');
+		expect(isRevoked(await given(ben))).toBe(false);
 	});
 });
 
