@@ -3,8 +3,9 @@ import type { MailboxSeq } from '../protocol/ids.ts';
 
 interface Acknowledgements {
 	arrived(seq: MailboxSeq): void;
-	/** Returns the position to acknowledge now, if it moved. */
-	stored(seq: MailboxSeq): MailboxSeq | undefined;
+	stored(seq: MailboxSeq): void;
+	/** Returns the position to acknowledge now, if it moved since the last time. */
+	take(): MailboxSeq | undefined;
 	/** A new connection: the relay delivers again what was not acknowledged. */
 	reset(): void;
 }
@@ -18,6 +19,8 @@ export function createAcknowledgements(): Acknowledgements {
 		},
 		stored(seq) {
 			done.add(seq);
+		},
+		take() {
 			let covered = 0;
 			while (covered < waiting.length && done.has(waiting[covered] ?? -1)) covered++;
 			if (covered === 0) return undefined;

@@ -104,6 +104,7 @@ class RunningEngine implements Engine {
 				this.#gaps.watch(conversations);
 				events.received(conversations);
 			},
+			stored: () => this.#acknowledge(),
 		});
 		const session = () => this.session;
 		const routes = createDelivery(ports.clock, session, this.#mesh);
@@ -195,16 +196,17 @@ class RunningEngine implements Engine {
 			skew: (ms) => this.#setSkew(ms),
 			delivered: ({ seq, kind, channel, envelope, epoch, at, body }) => {
 				this.#acknowledgements.arrived(seq);
-				const stored = () => {
-					const upTo = this.#acknowledgements.stored(seq);
-					if (upTo === undefined || this.#stopped) return;
-					this.session.tell({ type: 'acknowledge', seq: upTo });
-				};
+				const stored = () => this.#acknowledgements.stored(seq);
 				this.#inbox.receive({ kind, channel, envelope, epoch, at, body, stored });
 			},
 			caughtUp: () => this.#context.lanes.run('outbox', () => this.#caughtUp()),
 			whispered: (channel, body) => this.#hear(channel, body),
 		};
+	}
+
+	#acknowledge(): void {
+		const seq = this.#acknowledgements.take();
+		if (seq !== undefined && !this.#stopped) this.session.tell({ type: 'acknowledge', seq });
 	}
 
 	#setSkew(ms: number): void {

@@ -40,7 +40,11 @@ const MOST_UNREADABLE_TOGETHER = 6;
 
 export function createInbox(
 	context: EngineContext,
-	events: { received(conversations: ReadonlySet<ConversationId>): void },
+	events: {
+		received(conversations: ReadonlySet<ConversationId>): void;
+		/** Everything of a batch was told that it is stored. */
+		stored(): void;
+	},
 ): Inbox {
 	const queues = new Map<ChannelId, Incoming[]>();
 
@@ -53,6 +57,7 @@ export function createInbox(
 		if (queue.length === 0) queues.delete(channel);
 		else context.lanes.run(channel, () => drain(channel));
 		for (const { stored } of batch) stored();
+		events.stored();
 		if (touched.size > 0) events.received(touched);
 	}
 
@@ -128,11 +133,16 @@ async function openAhead(
 	loaded: LoadedChannel,
 	waiting: readonly Incoming[],
 ): Promise<OpenedIncoming[]> {
+	const end = waiting.findIndex(({ kind }) => kind !== 'message');
+	const messages = end < 0 ? waiting : waiting.slice(0, end);
 	const run: OpenedIncoming[] = [];
 	let { state } = loaded;
-	for (const incoming of waiting) {
-		if (incoming.kind !== 'message') break;
-		const opened = await work.groups.open(state, incoming.body);
+	const plain = await work.groups.openRun(
+		state,
+		messages.map(({ body }) => body),
+	);
+	for (const incoming of messages) {
+		const opened = plain[run.length] ?? (await work.groups.open(state, incoming.body));
 		run.push({ incoming, opened });
 		if (opened.kind === 'commit') break;
 		if (opened.kind === 'message') state = opened.state;

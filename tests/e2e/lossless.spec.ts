@@ -101,14 +101,14 @@ test('a browser killed while it sends loses and doubles nothing', async ({
 
 	const texts = numbered('kill', 30);
 	for (const text of texts.slice(0, 20)) await ben.send(text);
-	// Twenty are on screen, so they are stored; the rest is on its way through the page while the process dies.
+	// Twenty are stored; the rest is on its way through the page while the process dies.
 	const rest = (async () => {
 		for (const text of texts.slice(20)) {
 			await ben.composer.fill(text);
 			await ben.composer.press('Enter');
 		}
 	})().catch(() => undefined);
-	await ben.message('kill 22').waitFor();
+	await expect(ben.message('kill 22')).toHaveAttribute('aria-busy', 'false');
 	const gone = new Promise((resolve) => ben.context.once('close', resolve));
 	for (const pid of processesOf(profile)) process.kill(pid, 'SIGKILL');
 	await gone;

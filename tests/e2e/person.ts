@@ -87,11 +87,12 @@ export class Person {
 		return this.page.getByRole('textbox', { name: /^Message to / });
 	}
 
-	/** Types it and presses Enter; it is on screen when this returns. */
+	/** Types it and presses Enter; it is on screen and on this device's disk when this returns. */
 	async send(text: string): Promise<void> {
 		await this.composer.fill(text);
 		await this.composer.press('Enter');
 		await expect(this.message(text)).toBeVisible();
+		await expect(this.message(text)).toHaveAttribute('aria-busy', 'false');
 	}
 
 	/** Messages on screen, own and others', oldest first. */

@@ -73,11 +73,17 @@ export function deviceOf({ credential }: LeafNode): Omit<GroupMember, 'leaf'> | 
 	return { account: certificate.account, device: deviceIdOf(certificate.devicePublicKey) };
 }
 
+/** Certificates are read with each message; leaves never change in place. */
+const devices = new WeakMap<LeafNode, Omit<GroupMember, 'leaf'>>();
+
 /** The member at a leaf; undefined for a blank one. */
 export function memberAt(tree: RatchetTree, leaf: number): GroupMember | undefined {
 	const node = tree[leaf * 2];
-	const device = node?.nodeType === 'leaf' ? deviceOf(node.leaf) : undefined;
-	return device && { leaf, ...device };
+	if (node?.nodeType !== 'leaf') return undefined;
+	const device = devices.get(node.leaf) ?? deviceOf(node.leaf);
+	if (!device) return undefined;
+	devices.set(node.leaf, device);
+	return { leaf, ...device };
 }
 
 export function membersOf(tree: RatchetTree): GroupMember[] {

@@ -55,6 +55,7 @@ import {
 	unpackPair,
 } from './mls-key-package.ts';
 import { leafKeyOf, openAsLeaf, sealToLeaves } from './mls-leaf-box.ts';
+import { openRun } from './mls-open-run.ts';
 import { openMessage } from './mls-open.ts';
 import { SUITE, createSuite } from './mls-suite.ts';
 
@@ -123,6 +124,7 @@ export async function createGroupCrypto(options: {
 		sealToLeaves: (state, scope, plain) => sealToLeaves(suite, mlsOf(state), { scope, plain }),
 		leafKey: (state) => leafKeyOf(mlsOf(state)),
 		openAsLeaf: (own, scope, boxes) => openAsLeaf(suite, own, { scope, boxes }),
+		openRun: (state, bodies) => openRun(state, bodies, suite),
 		exportSecret: (state, label, length) =>
 			mlsExporter(mlsOf(state).keySchedule.exporterSecret, label, new Uint8Array(), length, suite),
 		authenticator: (state) => copyBytes(mlsOf(state).keySchedule.epochAuthenticator),

@@ -1,5 +1,6 @@
 // The store in IndexedDB. Rows are sealed before a transaction opens and opened after it closed, because IndexedDB
 // ends a transaction that waits for anything else.
+import { unwrap, wrap } from 'idb';
 import type { Entry, KeyRange, Store, StoreFailure, Touched } from '../ports.ts';
 import type { Rows, StoreName } from '../records.ts';
 import { DatabaseUnavailable, type IdbDatabase, type Opened } from './idb-database.ts';
@@ -169,24 +170,51 @@ interface Commit {
 	readonly durability: Durability;
 }
 
-/** One IndexedDB transaction: it compares, and only then writes; on disk before it says so. */
+/**
+ * One IndexedDB transaction: it compares, and only then writes; on disk before it says so. A row that must be new is
+ * added instead of looked for. On bare requests: a batch has hundreds, and nobody waits for a single one.
+ */
 async function commitRows(
 	db: Opened,
 	{ checks, closed, durability }: Commit,
 ): Promise<'done' | 'conflict'> {
 	const names = new Set([...checks, ...closed].map(({ store }) => store));
-	const tx = db.transaction([...names], 'readwrite', { durability });
-	const current = await Promise.all(checks.map(({ store, key }) => tx.objectStore(store).get(key)));
-	if (checks.some(({ revision }, index) => current[index]?.revision !== revision)) {
-		await tx.done;
-		return 'conflict';
+	const tx = unwrap(db).transaction([...names], 'readwrite', { durability });
+	const ended = endOf(tx);
+	const written = new Set(
+		closed.flatMap(({ store, key, row }) => (row ? [`${store}/${key}`] : [])),
+	);
+	const isNew = ({ store, key, revision }: Check) =>
+		revision === undefined && written.has(`${store}/${key}`);
+	const added = new Set(checks.filter(isNew).map(({ store, key }) => `${store}/${key}`));
+	const compared = checks.filter((check) => !isNew(check));
+	const current = await Promise.all(
+		compared.map(({ store, key }) =>
+			wrap(tx.objectStore(store).get(key) as IDBRequest<StoredRow | undefined>),
+		),
+	);
+	const moved = compared.some(({ revision }, index) => current[index]?.revision !== revision);
+	if (!moved) {
+		for (const { store, key, row } of closed) {
+			const shelf = tx.objectStore(store);
+			if (!row) shelf.delete(key);
+			else if (added.has(`${store}/${key}`)) shelf.add(row, key);
+			else shelf.put(row, key);
+		}
 	}
-	const done = closed.map(({ store, key, row }) => {
-		const shelf = tx.objectStore(store);
-		return row ? shelf.put(row, key) : shelf.delete(key);
+	const end = await ended;
+	return moved ? 'conflict' : end;
+}
+
+/** A row that was to be new is there already: another writer was faster. Rejects with what else went wrong. */
+function endOf(tx: IDBTransaction): Promise<'done' | 'conflict'> {
+	return new Promise((resolve, reject) => {
+		tx.addEventListener('complete', () => resolve('done'));
+		tx.addEventListener('abort', () => {
+			if (tx.error?.name === 'ConstraintError') resolve('conflict');
+			else reject(tx.error ?? new DOMException('The transaction was cut off', 'AbortError'));
+		});
 	});
-	await Promise.all([...done, tx.done]);
-	return 'done';
 }
 
 function failureOf(error: unknown): StoreFailure {
