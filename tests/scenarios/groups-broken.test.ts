@@ -191,6 +191,42 @@ describe('when it breaks', () => {
 		expect(lost).toBeGreaterThan(0);
 	});
 
+	test('restored from a backup: to read, until an admin adds this person again', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben] = devices;
+		await group.say(ana, 'before');
+		await world.pass(5_000);
+		const chat = await group.chat(ben);
+		ben.crash();
+		// As the backup leaves it: the history, and no channel.
+		await ben.openStore().transact(async (tx) => {
+			const row = await tx.get('conversations', chat);
+			const known = row?.group && (await tx.get('groups', row.group));
+			if (!row || !known) return;
+			for (const channel of row.channels) {
+				tx.delete('channels', channel);
+				tx.delete('trees', channel);
+			}
+			const none = { channels: [], generation: -1 };
+			tx.put('conversations', chat, { ...row, ...none, state: { kind: 'restored' } });
+			tx.put('groups', known.group, { ...known, mending: undefined });
+		});
+		await ben.start();
+		await group.say(ana, 'who hears this?');
+		await world.pass(5_000);
+		expect(await textsIn(group, ben)).toEqual(['before']);
+		expect(await group.say(ben, 'I do not')).toBe('closed');
+		await group.want(ana, { kind: 'remove', account: ben.identity.account });
+		await group.want(ana, { kind: 'add', people: [ben.identity.account] });
+		await world.pass(60_000, 2_000);
+		await group.say(ben, 'now I do');
+		await world.pass(10_000);
+		expect(await group.chat(ben)).toBe(chat);
+		expect(await stateOf(group, ben)).toBe('open');
+		expect(await textsIn(group, ben)).toEqual(['before', 'now I do']);
+		expect(await textsIn(group, ana)).toEqual(['before', 'who hears this?', 'now I do']);
+	});
+
 	test('a relay that shows different commits to different members is found out', async () => {
 		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben, cleo] = devices;
