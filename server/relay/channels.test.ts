@@ -25,7 +25,7 @@ const commit = (
 	rest: Partial<Commit> = {},
 ): Omit<Commit, 'request'> => ({
 	...{ type: 'commit', envelope: newEnvelope(), channel, epoch, body: someBytes() },
-	...{ add: [], remove: [], welcome: null, ...rest },
+	...{ add: [], remove: [], welcome: null, snapshot: null, ...rest },
 });
 
 describe('channels', () => {
@@ -190,6 +190,26 @@ describe('channels', () => {
 		expect(await alice.request({ type: 'leave', channel })).toMatchObject({ type: 'accepted' });
 		expect(room.disk.channels.size).toBe(0);
 		expect((await alice.submit(channel))()).toMatchObject({ code: 'channel-unknown' });
+	});
+
+	it('CH-12 the newest snapshot is for members alone', async () => {
+		const { devices } = await people(3);
+		const [alice, bob, eve] = devices;
+		const channel = await alice.found(bob);
+		const fetch = (device: Device) => device.request({ type: 'fetchSnapshot', channel });
+		expect(await fetch(bob)).toMatchObject({ type: 'snapshot', epoch: 1, sealed: null });
+		const [first, second] = [someBytes(), someBytes()];
+		await alice.request(commit(channel, 1, { snapshot: first }));
+		expect(await bob.request(commit(channel, 1, { snapshot: second }))).toMatchObject({
+			code: 'epoch-conflict',
+		});
+		expect(await fetch(bob)).toMatchObject({ epoch: 2, sealed: first });
+		expect(await fetch(eve)).toMatchObject({ code: 'not-a-member' });
+		await alice.request(commit(channel, 2, { remove: [1], snapshot: second }));
+		expect(await fetch(alice)).toMatchObject({ epoch: 3, sealed: second });
+		expect(await fetch(bob)).toMatchObject({ code: 'not-a-member' });
+		const request = { type: 'fetchSnapshot', channel: newChannel() } as const;
+		expect(await eve.request(request)).toMatchObject({ code: 'channel-unknown' });
 	});
 
 	it('CH-8 the same commit again is accepted again, until another has passed', async () => {

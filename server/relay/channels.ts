@@ -2,12 +2,12 @@
 // run one after the other; those that only read run at once when the channel is in memory.
 import { MAX_EPOCHS_BEHIND } from '../../src/protocol/limits.ts';
 import type { UpFrame } from '../../src/protocol/frames.ts';
-import type { ChannelId, DeviceId } from '../../src/protocol/ids.ts';
+import type { ChannelId, DeviceId, Epoch } from '../../src/protocol/ids.ts';
 import { Answers } from './answers.ts';
 import { planCommit } from './commits.ts';
 import type { Mailboxes } from './mailboxes.ts';
 import type { ChannelRecord, Message, RelayConfig, RelayPorts } from './ports.ts';
-import { refusal, type Reply } from './replies.ts';
+import { refusal, type Refusal, type Reply } from './replies.ts';
 
 type Commit = Extract<UpFrame, { type: 'commit' }>;
 type Submit = Extract<UpFrame, { type: 'submit' }>;
@@ -92,6 +92,26 @@ export class Channels {
 			changes: true,
 			busy: () => reply(refusal.busy()),
 			run: async (record) => reply(await this.#leave(sender, record)),
+		});
+	}
+
+	/** The newest snapshot, for members alone (SPEC CH-12). */
+	snapshot(
+		sender: DeviceId,
+		channel: ChannelId,
+		reply: (found: Refusal | { readonly epoch: Epoch; readonly sealed: Uint8Array | null }) => void,
+	): void {
+		this.#enter(channel, {
+			// In the channel's lane: no commit may come between the epoch and its snapshot.
+			changes: true,
+			busy: () => reply(refusal.busy()),
+			run: async (record) => {
+				if (!record) return reply(refusal.of('channel-unknown'));
+				if (!isMember(record, sender)) return reply(refusal.of('not-a-member'));
+				const read = await this.#ports.store.readSnapshot(channel);
+				if (!read.ok) return reply(refusal.busy());
+				reply({ epoch: record.epoch, sealed: read.value ?? null });
+			},
 		});
 	}
 

@@ -68,7 +68,10 @@ export function planCommit(attempt: Attempt): Plan {
 		change: (numbers) => {
 			const postings = commitPostings(attempt, { echoed, welcomed, numbers });
 			const kept = members.length > 0 ? next : null;
-			return { channel, revision, next: kept, addresses: spent, postings };
+			return {
+				...{ channel, revision, next: kept, addresses: spent, postings },
+				snapshot: frame.snapshot,
+			};
 		},
 	};
 }

@@ -21,7 +21,7 @@ async function twoPeople(room = new RelayRoom()) {
 const use = (device: Device, ...addresses: Address[]) =>
 	device.request({
 		...{ type: 'commit', envelope: newEnvelope(), channel: newChannel(), epoch: 0 },
-		...{ body: someBytes(), remove: [], welcome: someBytes() },
+		...{ body: someBytes(), remove: [], welcome: someBytes(), snapshot: null },
 		add: addresses.map((address, index) => ({ leaf: index + 1, address })),
 	});
 const put = (
@@ -118,7 +118,7 @@ describe('addresses', () => {
 		const channel = newChannel();
 		await bob.request({
 			...{ type: 'commit', envelope: newEnvelope(), channel, epoch: 0, body: someBytes() },
-			...{ add: [{ leaf: 1, address }], remove: [], welcome: someBytes() },
+			...{ add: [{ leaf: 1, address }], remove: [], welcome: someBytes(), snapshot: null },
 		});
 		expect(await alice.request({ type: 'revokeAddress', address })).toMatchObject({
 			type: 'accepted',

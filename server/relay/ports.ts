@@ -102,6 +102,8 @@ export interface ChannelChange {
 	/** Address records as they shall be; each replaces the one with `version - 1`. */
 	readonly addresses: readonly AddressRecord[];
 	readonly postings: readonly Posting[];
+	/** Replaces the channel's snapshot; null takes it away, undefined leaves it as it is. It goes with the channel. */
+	readonly snapshot?: Uint8Array | null;
 }
 
 export type ChannelOutcome =
@@ -142,6 +144,8 @@ export interface RelayStore {
 	drop(expired: readonly ExpiredMessage[], notices: readonly Posting[]): Promise<StoreResult<void>>;
 	readChannel(channel: ChannelId): Promise<StoreResult<ChannelRecord | undefined>>;
 	changeChannel(change: ChannelChange): Promise<StoreResult<ChannelOutcome>>;
+	/** Undefined where the last commit brought none. */
+	readSnapshot(channel: ChannelId): Promise<StoreResult<Uint8Array | undefined>>;
 	/** In the order asked for; undefined where nobody holds the address. */
 	readAddresses(
 		addresses: readonly Address[],

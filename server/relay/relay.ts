@@ -29,6 +29,7 @@ const RETURN_FIRST = 500;
 /** Uint8Array of a body that cost one more request. */
 const BYTES_PER_TOKEN = 16 * 1024;
 const TEST_PUSH_COST = 20;
+const SNAPSHOT_COST = 4;
 
 /** What a look without a connection is answered (SPEC AD-6). */
 export type LookAnswer =
@@ -193,7 +194,13 @@ export class Relay implements SessionHost {
 		const wait = this.#requests.take(mailbox.id, this.now(), costOf(frame));
 		if (wait > 0) return reply(refusal.after('rate-limited', wait));
 		if (session.pending > MAX_PENDING_REQUESTS) return reply(refusal.busy());
-		this.#dispatch(mailbox, frame, reply);
+		if (frame.type !== 'fetchSnapshot') return this.#dispatch(mailbox, frame, reply);
+		const { request, channel } = frame;
+		this.#channels.snapshot(mailbox.id, channel, (found) => {
+			if ('code' in found) return reply(found);
+			session.pending--;
+			session.send({ type: 'snapshot', request, ...found });
+		});
 	}
 
 	ended(session: Session): void {
@@ -203,7 +210,7 @@ export class Relay implements SessionHost {
 
 	#dispatch(
 		{ id }: ConnectedMailbox,
-		frame: Exclude<RequestFrame, { type: 'acknowledge' | 'whisper' }>,
+		frame: Exclude<RequestFrame, { type: 'acknowledge' | 'whisper' | 'fetchSnapshot' }>,
 		reply: Reply,
 	): void {
 		switch (frame.type) {
@@ -307,6 +314,7 @@ function refusedAs(code: Parameters<typeof refusal.of>[0]) {
 /** Big frames cost more, and so does what leaves this machine. */
 function costOf(frame: RequestFrame): number {
 	if (frame.type === 'testPush') return TEST_PUSH_COST;
+	if (frame.type === 'fetchSnapshot') return SNAPSHOT_COST;
 	const size = frame.type === 'submit' || frame.type === 'commit' ? frame.body.length : 0;
 	return 1 + Math.floor(size / BYTES_PER_TOKEN);
 }

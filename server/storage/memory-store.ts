@@ -36,6 +36,7 @@ export class MemoryDisk {
 	/** How many mailboxes hold each message. */
 	readonly references = new Map<string, number>();
 	readonly channels = new Map<ChannelId, ChannelRecord>();
+	readonly snapshots = new Map<ChannelId, Uint8Array>();
 	readonly addresses = new Map<Address, AddressRecord>();
 	readonly push = new Map<DeviceId, PushSubscriptionData>();
 
@@ -153,7 +154,7 @@ export class MemoryStore implements RelayStore {
 
 	changeChannel(change: ChannelChange): Promise<StoreResult<ChannelOutcome>> {
 		return this.#do((disk): ChannelOutcome => {
-			const { channel, revision, next, addresses, postings } = change;
+			const { channel, revision, next, addresses, postings, snapshot } = change;
 			const current = disk.channels.get(channel)?.revision ?? null;
 			const unexpected = addresses.some((record) => !this.#follows(record));
 			if (current !== revision || unexpected) return { is: 'conflict' };
@@ -162,9 +163,15 @@ export class MemoryStore implements RelayStore {
 					if (required && !this.#hasRoom(mailbox, message.body.length)) return { is: 'full' };
 			if (next) disk.channels.set(channel, next);
 			else disk.channels.delete(channel);
+			if (snapshot) disk.snapshots.set(channel, snapshot);
+			else if (snapshot === null || !next) disk.snapshots.delete(channel);
 			for (const record of addresses) disk.addresses.set(record.address, record);
 			return { is: 'changed', full: postings.flatMap((posting) => this.#append(posting)) };
 		});
+	}
+
+	readSnapshot(channel: ChannelId): Promise<StoreResult<Uint8Array | undefined>> {
+		return this.#do((disk) => disk.snapshots.get(channel));
 	}
 
 	readAddresses(

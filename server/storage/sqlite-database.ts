@@ -65,6 +65,7 @@ const SCHEMA = `
 	CREATE TABLE channels (
 		channel TEXT PRIMARY KEY, revision INTEGER NOT NULL, record TEXT NOT NULL
 	) STRICT, WITHOUT ROWID;
+	CREATE TABLE snapshots (channel TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
 	CREATE TABLE addresses (
 		address TEXT PRIMARY KEY, owner TEXT NOT NULL, version INTEGER NOT NULL,
 		record TEXT NOT NULL, card BLOB, ends INTEGER
@@ -211,7 +212,7 @@ export class SqliteDatabase implements SyncOperations {
 	}
 
 	changeChannel(change: ChannelChange): ChannelOutcome {
-		const { channel, revision, next, addresses, postings } = change;
+		const { channel, revision, next, addresses, postings, snapshot } = change;
 		const found = this.#row('SELECT revision FROM channels WHERE channel = ?', channel);
 		const current = found ? Number(found.revision) : null;
 		if (current !== revision || addresses.some((record) => !this.#follows(record)))
@@ -225,8 +226,16 @@ export class SqliteDatabase implements SyncOperations {
 				...[channel, next.revision, JSON.stringify(next)],
 			);
 		else this.#run('DELETE FROM channels WHERE channel = ?', channel);
+		if (snapshot) this.#run('INSERT OR REPLACE INTO snapshots VALUES (?, ?)', channel, snapshot);
+		else if (snapshot === null || !next)
+			this.#run('DELETE FROM snapshots WHERE channel = ?', channel);
 		for (const record of addresses) this.#writeAddress(record);
 		return { is: 'changed', full: postings.flatMap((posting) => this.append(posting).full) };
+	}
+
+	readSnapshot(channel: ChannelId): Uint8Array | undefined {
+		const row = this.#row('SELECT sealed FROM snapshots WHERE channel = ?', channel);
+		return row && new Uint8Array(row.sealed as Uint8Array);
 	}
 
 	readAddresses(addresses: readonly Address[]): (AddressRecord | undefined)[] {

@@ -112,6 +112,10 @@ export class SqliteStore implements RelayStore {
 		return this.#do('changeChannel', change);
 	}
 
+	readSnapshot(channel: ChannelId): Promise<StoreResult<Uint8Array | undefined>> {
+		return this.#do('readSnapshot', channel);
+	}
+
 	readAddresses(
 		addresses: readonly Address[],
 	): Promise<StoreResult<readonly (AddressRecord | undefined)[]>> {

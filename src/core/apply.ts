@@ -1,14 +1,19 @@
 // What opened content does to the conversation. Everything runs inside the inbox's transaction.
 import { contents, type Content, type TextContent } from '../protocol/content.ts';
-import type { ConversationId, MessageId } from '../protocol/ids.ts';
+import type { MessageId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
+import { noteReceipt } from './group-receipts.ts';
+import { mightWrite, putPerson } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import type { Opened, Transaction } from './ports.ts';
-import type { ChannelRow, MessageRow } from './records.ts';
+import { entranceKey, type ChannelRow, type MessageRow } from './records.ts';
 import { answerRepair, applySettled, countText, placeLine, removeUnreadable } from './repairs.ts';
 import { addMessage, queueReceipt, raiseDelivery } from './threads.ts';
+
+/** In larger groups nobody says that a message arrived: it would be many times what was written. */
+const MOST_TELLING = 31;
 
 interface OpenedMessage {
 	readonly row: ChannelRow;
@@ -54,7 +59,7 @@ async function applyDecoded(
 		case 'text':
 			return applyText(work, message, content);
 		case 'receipt':
-			await applyReceipt(tx, row.conversation, content);
+			await applyReceipt(tx, message, content);
 			return row;
 		case 'profile':
 			await applyProfile(tx, message, content);
@@ -64,6 +69,9 @@ async function applyDecoded(
 			return row;
 		case 'settled':
 			return applySettled(tx, row, { device: opened.sender.device, settled: content });
+		case 'roster':
+			await applyRoster(work, message, content);
+			return row;
 		default:
 			return content satisfies never;
 	}
@@ -76,6 +84,9 @@ async function applyText(
 ): Promise<ChannelRow> {
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
 	const { account, device } = opened.sender;
+	if (!mightWrite(row, opened.epoch, account)) {
+		return countText(tx, row, { device, count: content.count });
+	}
 	const mine = account === identity.account;
 	await addMessage(tx, {
 		id: content.message,
@@ -91,7 +102,8 @@ async function applyText(
 		carrier: undefined,
 	});
 	// Also for a twin: the first receipt may have been lost with the channel that carried it.
-	if (!mine) await queueReceipt(tx, row.conversation, { delivered: [content.message] });
+	const tells = !mine && row.others.length <= MOST_TELLING;
+	if (tells) await queueReceipt(tx, row.conversation, { delivered: [content.message] });
 	await seen(tx, account, incoming.at);
 	return countText(tx, row, { device, count: content.count });
 }
@@ -103,14 +115,19 @@ async function seen(tx: Transaction, account: MessageRow['author'], at: number):
 
 async function applyReceipt(
 	tx: Transaction,
-	conversation: ConversationId,
+	{ row, opened }: OpenedMessage,
 	receipt: Extract<Content, { type: 'receipt' }>,
 ): Promise<void> {
+	const { conversation } = row;
+	const isGroup = (await tx.get('conversations', conversation))?.group !== undefined;
+	const by = opened.sender.account;
 	const raise = async (ids: readonly MessageId[], kind: 'delivered' | 'read') => {
 		for (const id of ids) {
 			// A receipt speaks for its own conversation only.
 			const key = await tx.get('messageKeys', id);
-			if (key?.startsWith(`${conversation}/`)) await raiseDelivery(tx, id, { kind });
+			if (!key?.startsWith(`${conversation}/`)) continue;
+			if (isGroup) await noteReceipt(tx, id, { by, kind });
+			else await raiseDelivery(tx, id, { kind });
 		}
 	};
 	await raise(receipt.delivered, 'delivered');
@@ -119,18 +136,43 @@ async function applyReceipt(
 
 async function applyProfile(
 	tx: Transaction,
-	{ opened }: OpenedMessage,
+	{ row, opened }: OpenedMessage,
 	content: Extract<Content, { type: 'profile' }>,
 ): Promise<void> {
-	const person = await tx.get('people', opened.sender.account);
-	if (!person || content.version < person.profileVersion) return;
-	tx.put('people', person.account, {
-		...person,
-		profile: content.profile,
-		profileVersion: content.version,
-		entry: { address: content.address, keyPackage: content.keyPackage },
-	});
+	const { account } = opened.sender;
+	const here = await tx.get('conversations', row.conversation);
+	const { profile, version: profileVersion, address, keyPackage } = content;
+	if (here?.group)
+		tx.put('entrances', entranceKey.of(here.group, account), { address, keyPackage });
+	const person = await tx.get('people', account);
+	if (!person || profileVersion < person.profileVersion) return;
+	const entry = here?.group ? person.entry : { address, keyPackage };
+	tx.put('people', account, { ...person, profile, profileVersion, entry });
 	// The list shows the name: whoever watches the conversation must hear of it.
-	const conversation = await tx.get('conversations', person.conversation);
-	if (conversation) tx.put('conversations', conversation.id, { ...conversation });
+	const alone = await tx.get('conversations', person.conversation ?? '');
+	if (alone) tx.put('conversations', alone.id, { ...alone });
+	if (here?.group) tx.put('conversations', here.id, { ...here });
+}
+
+/** Names until each person says their own: hearsay never replaces what somebody said of themselves (SPEC GR-7). */
+async function applyRoster(
+	{ tx, identity }: Work,
+	{ row }: OpenedMessage,
+	{ people }: Extract<Content, { type: 'roster' }>,
+): Promise<void> {
+	const here = await tx.get('conversations', row.conversation);
+	const group = await tx.get('groups', here?.group ?? '');
+	if (!here || !group) return;
+	tx.put('conversations', here.id, { ...here });
+	for (const { account, name, entrance } of people) {
+		const isMember = group.members.some((member) => member.account === account);
+		if (!isMember || account === identity.account) continue;
+		const key = entranceKey.of(group.group, account);
+		if (entrance && !(await tx.get('entrances', key))) tx.put('entrances', key, entrance);
+		const person = await tx.get('people', account);
+		if (person && (person.conversation || person.profileVersion > 0)) continue;
+		const profile = { name, picture: null };
+		if (person) tx.put('people', account, { ...person, profile });
+		else putPerson(tx, account, { conversation: undefined, profile, lastSeen: undefined });
+	}
 }

@@ -1,11 +1,14 @@
 // What stands in a backup, entry by entry (archive/FORMAT.md). No key is among it: whoever restores a backup becomes
 // another device.
 import type { Profile } from '../protocol/content.ts';
+import type { GroupId } from '../protocol/ids.ts';
 import type {
 	AccountId,
 	ConversationId,
 	ConversationState,
 	Delivery,
+	GroupAbout,
+	GroupPolicy,
 	Invite,
 	MessageBody,
 	MessageId,
@@ -13,7 +16,7 @@ import type {
 	Settings,
 	Verification,
 } from './model.ts';
-import type { Entrance, ImportedRow } from './records.ts';
+import type { Entrance, GroupRow, ImportedRow } from './records.ts';
 
 export interface AboutEntry {
 	readonly type: 'about';
@@ -35,14 +38,27 @@ export interface PersonEntry {
 	readonly entry: Entrance | undefined;
 }
 
+/** A group as it was last known; whoever left it knows who was there. */
+export interface ArchivedGroup {
+	readonly id: GroupId;
+	readonly about: GroupAbout;
+	readonly policy: GroupPolicy;
+	readonly members: GroupRow['members'];
+}
+
 export interface ConversationEntry {
 	readonly type: 'conversation';
 	readonly id: ConversationId;
-	readonly subject: 'person' | 'notes' | 'imported';
+	readonly subject: 'person' | 'notes' | 'imported' | 'group';
 	/** Of a person, whose entry came before. */
 	readonly account: AccountId | undefined;
 	readonly imported: ImportedRow | undefined;
+	readonly group: ArchivedGroup | undefined;
 	readonly state: ConversationState['kind'];
+	/** Who took this person out of the group. */
+	readonly stateBy: AccountId | undefined;
+	/** When this person was taken out or left, or the group froze; ms. */
+	readonly stateAt: number | undefined;
 	readonly entry: Entrance | undefined;
 	readonly generation: number;
 	readonly readTo: Position;

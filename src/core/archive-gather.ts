@@ -2,7 +2,13 @@
 import type { ArchiveEntry, ConversationEntry, MessageEntry } from './archive-entries.ts';
 import type { Progress } from './files.ts';
 import type { Clock, Store } from './ports.ts';
-import { ONLY, type ConversationRow, type MessageRow, type PersonRow } from './records.ts';
+import {
+	ONLY,
+	type ConversationRow,
+	type GroupRow,
+	type MessageRow,
+	type PersonRow,
+} from './records.ts';
 
 const EVERYTHING = { prefix: '', limit: 100_000 };
 const PAGE = 500;
@@ -28,10 +34,15 @@ export async function gather(
 		const people = await store.list('people', EVERYTHING);
 		for (const { value } of people) yield personEntry(value);
 		const known = new Set<string>(people.map(({ key }) => key));
+		const groups = await store.list('groups', EVERYTHING);
+		const groupOf = new Map<string, GroupRow>(groups.map(({ key, value }) => [key, value]));
 		const rows = await store.list('conversations', EVERYTHING);
-		const conversations = rows.filter(({ value }) => !value.account || known.has(value.account));
+		const conversations = rows.filter(({ value: { account, group } }) => {
+			return (!account || known.has(account)) && (!group || groupOf.has(group));
+		});
 		for (const { key, value } of conversations) {
-			yield conversationEntry(value, (await store.get('drafts', key)) ?? '');
+			const draft = (await store.get('drafts', key)) ?? '';
+			yield conversationEntry(value, { draft, group: groupOf.get(value.group ?? '') });
 		}
 		const ids = new Set(conversations.map(({ key }) => key));
 		yield* messageEntries(store, ids, progress);
@@ -44,16 +55,25 @@ function personEntry(row: PersonRow): ArchiveEntry {
 	return { type: 'person', account, profile, profileVersion, verification, lastSeen, entry };
 }
 
-function conversationEntry(row: ConversationRow, draft: string): ConversationEntry {
+function conversationEntry(
+	row: ConversationRow,
+	{ draft, group }: { readonly draft: string; readonly group: GroupRow | undefined },
+): ConversationEntry {
 	const { id, account, imported, state, entry, generation } = row;
 	const { readTo, pinned, muted, archived, created } = row;
 	return {
 		type: 'conversation',
 		id,
-		subject: imported ? 'imported' : account ? 'person' : 'notes',
+		subject: subjectOf(row),
 		account,
 		imported,
+		group: group && {
+			...{ id: group.group, about: group.about },
+			...{ policy: group.policy, members: group.members },
+		},
 		state: state.kind,
+		stateBy: state.kind === 'removed' ? state.by : undefined,
+		stateAt: 'at' in state ? state.at : undefined,
 		entry,
 		generation,
 		readTo,
@@ -63,6 +83,12 @@ function conversationEntry(row: ConversationRow, draft: string): ConversationEnt
 		created,
 		draft,
 	};
+}
+
+function subjectOf({ imported, group, account }: ConversationRow): ConversationEntry['subject'] {
+	if (imported) return 'imported';
+	if (group) return 'group';
+	return account ? 'person' : 'notes';
 }
 
 async function* messageEntries(

@@ -2,128 +2,33 @@ import { describe, expect, test } from 'vitest';
 import { importChat } from './chat-import.ts';
 import { createQueries } from './client-queries.ts';
 import { smallCrypto } from './crypto/small-crypto.ts';
-import type { Files } from './files.ts';
 import { createFiles } from './hosts/files.ts';
-import type { AccountId, ConversationId, Delivery, DeviceId, MessageId } from './model.ts';
-import { positionOf } from './positions.ts';
-import type { ArchiveSecret, Clock, Store } from './ports.ts';
-import { messageKey, type ConversationRow, type MessageRow, type PersonRow } from './records.ts';
-import { createMemoryDisk, createMemoryStore, type MemoryDisk } from './storage/memory-store.ts';
-import { addMessage, newConversation } from './threads.ts';
-import { idFrom } from '../protocol/ids.ts';
-
-const NOW = Date.UTC(2026, 10, 23);
-const clock: Clock = { now: () => NOW, schedule: () => () => undefined };
-const random = { bytes: (length: number) => crypto.getRandomValues(new Uint8Array(length)) };
-const CODE: ArchiveSecret = { kind: 'code', code: '0123-4567-89AB-CDEF-GHJK-MNPQ-RSTV-WXYZ' };
-
-const account = (fill: number) => idFrom<AccountId>(new Uint8Array(32).fill(fill));
-// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- the caller says which kind
-const id16 = <Kind extends ConversationId | MessageId | DeviceId>(fill: number, at = 0): Kind => {
-	const bytes = new Uint8Array(16).fill(fill);
-	new DataView(bytes.buffer).setUint32(4, at);
-	return idFrom<Kind>(bytes);
-};
-const [SAM, OTHER_SAM, MAYA, BEN] = [account(1), account(5), account(2), account(3)];
-const [NOTES, WITH_MAYA, WITH_BEN] = [1, 2, 3].map((fill) => id16<ConversationId>(fill)) as [
-	ConversationId,
-	ConversationId,
-	ConversationId,
-];
-const ENTRY = {
-	address: idFrom<never>(new Uint8Array(16).fill(8)),
-	keyPackage: Uint8Array.of(1, 2),
-};
-
-interface Machine {
-	readonly disk: MemoryDisk;
-	readonly store: Store;
-	readonly files: Files;
-}
-
-async function machine(me: AccountId, device: number, notes = NOTES): Promise<Machine> {
-	const disk = createMemoryDisk();
-	const store = createMemoryStore(disk);
-	await store.transact((tx) => {
-		tx.put('me', 'only', {
-			account: me,
-			device: id16<DeviceId>(device),
-			profile: { name: 'Sam', picture: null },
-			created: 1,
-			profileVersion: 1,
-		});
-		tx.put('conversations', notes, newConversation(notes, undefined, 1));
-		return Promise.resolve();
-	});
-	return { disk, store, files: createFiles({ store, crypto: smallCrypto, clock, random }) };
-}
-
-async function addPerson(
-	{ store }: Machine,
-	who: Pick<PersonRow, 'account' | 'conversation'> & Partial<PersonRow>,
-	row: Partial<ConversationRow> = {},
-): Promise<void> {
-	await store.transact((tx) => {
-		tx.put('people', who.account, {
-			profile: { name: 'Maya', picture: null },
-			verification: { kind: 'verified', at: 7, how: 'compared' },
-			lastSeen: 5,
-			entry: ENTRY,
-			profileVersion: 3,
-			toldProfile: 1,
-			...who,
-		});
-		tx.put('conversations', who.conversation, {
-			...newConversation(who.conversation, who.account, 2),
-			generation: 4,
-			...row,
-		});
-		return Promise.resolve();
-	});
-}
-
-function messageOf(
-	conversation: ConversationId,
-	at: number,
-	more: Partial<MessageRow> = {},
-): MessageRow {
-	const id = id16<MessageId>(conversation === NOTES ? 60 : 61, at);
-	const mine = at % 2 === 0;
-	return {
-		id,
-		conversation,
-		position: positionOf((1_000_000 + at).toString(16).padStart(16, '0'), id),
-		author: mine ? SAM : MAYA,
-		device: id16<DeviceId>(40),
-		mine,
-		body: { kind: 'text', text: `message ${at}`, replyTo: undefined },
-		sent: 1_000_000 + at,
-		received: 1_000_000 + at,
-		delivery: mine ? { kind: 'read' } : { kind: 'received' },
-		carrier: undefined,
-		...more,
-	};
-}
-
-async function put({ store }: Machine, messages: readonly MessageRow[]): Promise<void> {
-	await store.transact(async (tx) => {
-		for (const message of messages) await addMessage(tx, message);
-	});
-}
-
-async function backup({ files }: Machine): Promise<Blob> {
-	const parts: Uint8Array<ArrayBuffer>[] = [];
-	const chunks = await files.writeArchive(CODE, () => undefined);
-	if (!chunks) throw new Error('nothing to back up');
-	for await (const chunk of chunks) parts.push(chunk);
-	return new Blob(parts);
-}
-
-async function restore({ files }: Machine, file: Blob) {
-	const outcome = await files.restoreArchive(file, CODE);
-	if (!outcome.ok) throw new Error(outcome.error);
-	return outcome.value;
-}
+import type { ConversationId, Delivery } from './model.ts';
+import type { Store } from './ports.ts';
+import { messageKey } from './records.ts';
+import {
+	addPerson,
+	backup,
+	clock,
+	CODE,
+	id16,
+	machine,
+	messageOf,
+	put,
+	random,
+	restore,
+	shown,
+	sizes,
+	BEN,
+	MAYA,
+	NOTES,
+	NOW,
+	OTHER_SAM,
+	SAM,
+	WITH_BEN,
+	WITH_MAYA,
+	type Machine,
+} from '../../tests/support/archive-machine.ts';
 
 /** A device with two conversations, notes, an imported history, a draft, settings and a link. */
 async function full(): Promise<Machine> {
@@ -157,21 +62,6 @@ async function full(): Promise<Machine> {
 	await importChat(ports, { chat, choice: { title: 'Lake house', people: [undefined] } });
 	return sam;
 }
-
-async function shown({ store }: Machine) {
-	const queries = createQueries(store);
-	const all = await queries.conversations();
-	const logs = await Promise.all(
-		all.map(async ({ id }) => {
-			const { messages } = await queries.messages(id, { at: 'end', limit: 200 });
-			return messages;
-		}),
-	);
-	return { all, logs };
-}
-
-const sizes = ({ disk }: Machine) =>
-	Object.fromEntries([...disk.shelves].map(([name, { rows }]) => [name, rows.size]));
 
 describe('a backup on an empty device of the same account', () => {
 	test('brings everything back, and is the same again when it is backed up', async () => {
@@ -444,28 +334,5 @@ describe('no half of a backup', () => {
 				.get('messages')
 				?.rows.has(messageKey(WITH_MAYA, messageOf(WITH_MAYA, 7).position)),
 		).toBe(true);
-	});
-});
-
-describe('keys are not in it', () => {
-	test('nor anything that a device owns', async () => {
-		const sam = await full();
-		const marks = ['channel', 'ratchet', 'privatePart', 'sealed', 'carrier', 'device', 'envelope'];
-		const { openArchive } = await import('./archive/container.ts');
-		const { archiveCrypto } = await import('./crypto/archive-keys.ts');
-		const archive = await openArchive(await backup(sam), { secret: CODE, crypto: archiveCrypto });
-		if (!archive.ok) throw new Error(archive.error);
-		const names = new Set<string>();
-		const walk = (value: unknown): void => {
-			if (typeof value !== 'object' || value === null || value instanceof Uint8Array) return;
-			for (const [key, each] of Object.entries(value)) {
-				names.add(key);
-				walk(each);
-			}
-		};
-		await archive.value.read(walk);
-		expect(names.has('position')).toBe(true);
-		for (const mark of marks)
-			expect([...names].filter((name) => name.startsWith(mark))).toEqual([]);
 	});
 });

@@ -1,15 +1,21 @@
 // A backup joins what is on this device. The rules are in archive/FORMAT.md, "Restoring"; nothing is doubled, nothing
 // newer is overwritten, and this device stays the device that it is.
-import { toBase64Url, type ConversationId, type DeviceId } from '../protocol/ids.ts';
+import {
+	toBase64Url,
+	type AccountId,
+	type ConversationId,
+	type DeviceId,
+} from '../protocol/ids.ts';
 import type {
 	AboutEntry,
+	ArchivedGroup,
 	ArchiveEntry,
 	ConversationEntry,
 	LinkEntry,
 	MessageEntry,
 	PersonEntry,
 } from './archive-entries.ts';
-import { BATCH, History, newestIn, unreadIn } from './histories.ts';
+import { BATCH, endOf, History, newestIn, unreadIn } from './histories.ts';
 import { DEFAULT_SETTINGS, type ConversationState, type Delivery, type Settings } from './model.ts';
 import { highestOf } from './positions.ts';
 import type { SmallCrypto, Store, Transaction } from './ports.ts';
@@ -48,6 +54,8 @@ export class Merge {
 	readonly #me: MeRow;
 	readonly #people = new Map<string, PersonEntry>();
 	readonly #joined = new Map<ConversationId, Joined>();
+	/** The conversations with one person alone. */
+	readonly #alone = new Map<AccountId, ConversationId>();
 	readonly #links: InviteRow[] = [];
 	#notes: ConversationId | undefined;
 	#settings: Partial<Settings> | undefined;
@@ -104,8 +112,9 @@ export class Merge {
 				if (draft !== '' && (await tx.get('drafts', joined.id)) === undefined) {
 					tx.put('drafts', joined.id, draft);
 				}
-				await this.#person(tx, joined);
+				if (joined.entry.group) await putGroup(tx, joined.entry.group, joined.id);
 			}
+			for (const person of this.#people.values()) await this.#person(tx, person);
 			for (const link of this.#links) {
 				const { address } = link.invite;
 				if (!(await tx.get('invites', address))) tx.put('invites', address, link);
@@ -129,21 +138,27 @@ export class Merge {
 		// On an empty device nothing has to be looked up.
 		const known = await this.#store.list('messageKeys', { prefix: '', limit: 1 });
 		if (known.length === 0) this.#history = new History(this.#store, { nothingKnown: true });
-		this.#notes = rows.find(({ value }) => !value.account && !value.imported)?.value.id;
+		const notes = rows.find(({ value }) => !value.account && !value.group && !value.imported);
+		this.#notes = notes?.value.id;
 	}
 
 	async #conversation(entry: ConversationEntry): Promise<void> {
 		// Nobody talks to themselves, but for notes.
 		if (entry.account === this.#me.account) return;
 		const id = await this.#idFor(entry);
-		if (id) this.#joined.set(entry.id, { entry, id, failed: 0 });
+		if (!id) return;
+		this.#joined.set(entry.id, { entry, id, failed: 0 });
+		if (entry.account) this.#alone.set(entry.account, id);
 	}
 
 	/** Undefined where the id stands for something else here, which an honest backup does not bring. */
-	async #idFor({ id, subject, account }: ConversationEntry): Promise<ConversationId | undefined> {
+	async #idFor(entry: ConversationEntry): Promise<ConversationId | undefined> {
+		const { id, subject, account, group } = entry;
 		if (subject === 'notes') return (this.#notes ??= id);
 		const person = account && (await this.#store.get('people', account));
-		if (person) return person.conversation;
+		if (person && person.conversation) return person.conversation;
+		const same = group && (await this.#store.get('groups', group.id));
+		if (same) return same.conversation;
 		const known = await this.#store.get('conversations', id);
 		if (!known) return id;
 		return subject === 'imported' && known.imported ? id : undefined;
@@ -204,7 +219,7 @@ export class Merge {
 		const { pinned, muted, archived, created, generation, imported } = entry;
 		const base: ConversationRow = known ?? {
 			...newConversation(id, entry.account, created),
-			...{ pinned, muted, archived },
+			...{ pinned, muted, archived, group: entry.group?.id },
 			...(imported && { imported }),
 			...this.#way(entry, generation),
 		};
@@ -216,7 +231,7 @@ export class Merge {
 			last,
 			unread: await unreadIn(tx, id, readTo),
 			failed: base.failed + failed,
-			highest: highestOf(base.highest, last?.position.slice(0, 16) ?? ''),
+			highest: highestOf(base.highest, (await endOf(tx, id)).slice(0, 16)),
 		};
 	}
 
@@ -225,28 +240,29 @@ export class Merge {
 		entry: ConversationEntry,
 		generation: number,
 	): Pick<ConversationRow, 'state' | 'entry' | 'generation'> {
-		const state = (kind: Exclude<ConversationState['kind'], 'refused'>) => ({ kind }) as const;
 		const none = { entry: undefined, generation: -1 };
-		if (entry.subject !== 'person') return { ...none, state: state('open') };
-		if (entry.state === 'blocked') return { ...none, state: state('blocked') };
+		if (entry.subject === 'group') return { ...none, state: groupState(entry) };
+		if (entry.subject !== 'person') return { ...none, state: { kind: 'open' } };
+		if (entry.state === 'blocked') return { ...none, state: { kind: 'blocked' } };
 		const reachable = entry.entry ?? this.#people.get(entry.account ?? '')?.entry;
-		if (!this.#sameSelf || !reachable) return { ...none, state: state('restored') };
+		if (!this.#sameSelf || !reachable) return { ...none, state: { kind: 'restored' } };
 		return {
 			entry: entry.entry,
 			generation,
-			state: state(entry.state === 'inviting' ? 'inviting' : 'open'),
+			state: { kind: entry.state === 'inviting' ? 'inviting' : 'open' },
 		};
 	}
 
-	async #person(tx: Transaction, { entry, id }: Joined): Promise<void> {
-		const found = entry.account && this.#people.get(entry.account);
-		if (!found) return;
-		const known = await tx.get('people', found.account);
+	/** Also who is known from groups only. */
+	async #person(tx: Transaction, found: PersonEntry): Promise<void> {
 		const { account, profile, profileVersion } = found;
+		if (account === this.#me.account) return;
+		const conversation = this.#alone.get(account);
+		const known = await tx.get('people', account);
 		const way = this.#sameSelf ? found.entry : undefined;
 		const fresh: PersonRow = {
 			account,
-			conversation: id,
+			conversation,
 			profile,
 			profileVersion,
 			lastSeen: found.lastSeen,
@@ -261,13 +277,32 @@ export class Merge {
 		const newer = profileVersion > known.profileVersion ? { profile, profileVersion } : {};
 		const seen = Math.max(known.lastSeen ?? 0, found.lastSeen ?? 0);
 		const lastSeen = seen === 0 ? undefined : seen;
-		tx.put('people', account, { ...known, ...newer, lastSeen, entry: known.entry ?? way });
+		tx.put('people', account, {
+			...{ ...known, ...newer, lastSeen, entry: known.entry ?? way },
+			conversation: known.conversation ?? conversation,
+		});
 	}
+}
+
+/** Who left or was taken out stays out; else this device is not in the group until somebody brings it in. */
+function groupState({ state, stateBy: by, stateAt: at = 0 }: ConversationEntry): ConversationState {
+	if (state === 'left') return { kind: 'left', at };
+	return state === 'removed' && by ? { kind: 'removed', by, at } : { kind: 'restored' };
+}
+
+/** What is known here of a group is newer, or as old. */
+async function putGroup(
+	tx: Transaction,
+	{ id, ...told }: ArchivedGroup,
+	conversation: ConversationId,
+): Promise<void> {
+	if (await tx.get('groups', id)) return;
+	tx.put('groups', id, { ...told, group: id, conversation, mending: undefined, toldProfile: 0 });
 }
 
 /** What had not left comes back as not sent: another copy of the backup may have sent it. */
 function deliveryOf(kind: Delivery['kind'], subject: ConversationEntry['subject']): Delivery {
-	if (subject !== 'person') return { kind: 'received' };
+	if (subject !== 'person' && subject !== 'group') return { kind: 'received' };
 	if (kind === 'queued' || kind === 'failed') return { kind: 'failed', reason: 'not-a-member' };
 	return { kind };
 }

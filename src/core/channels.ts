@@ -1,5 +1,5 @@
 // Channels in the store: loading and saving the group behind one, and which channel of a conversation is in use.
-import { channelContexts } from '../protocol/content.ts';
+import { channelContexts, MAX_CONTEXT_BYTES } from '../protocol/content.ts';
 import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Work } from './context.ts';
 import type { FrozenGroup, GroupCrypto, GroupState, Transaction } from './ports.ts';
@@ -54,7 +54,7 @@ export function encodeGeneration(generation: number): Uint8Array {
 
 /** 0 for a context that we cannot read: then only the channel id decides. */
 export function decodeGeneration(context: Uint8Array): number {
-	const decoded = channelContexts.decode(context, 1024);
+	const decoded = channelContexts.decode(context, MAX_CONTEXT_BYTES);
 	return decoded.ok ? decoded.value.generation : 0;
 }
 
@@ -69,7 +69,7 @@ export async function rankChannel(
 ): Promise<ConversationRow> {
 	const others = await rowsOf(tx, conversation);
 	const rows = [channel, ...others.filter((row) => row.channel !== channel.channel)];
-	const standing = { open: 0, founding: 1, broken: 2 };
+	const standing = { open: 0, founding: 1, lost: 1, broken: 2 };
 	rows.sort(
 		(a, b) =>
 			b.generation - a.generation ||
@@ -98,7 +98,10 @@ async function forgetParked(tx: Transaction, channel: ChannelId): Promise<void> 
 	for (const { key } of parked) tx.delete('parked', key);
 }
 
-async function rowsOf(tx: Transaction, { channels }: ConversationRow): Promise<ChannelRow[]> {
+export async function rowsOf(
+	tx: Transaction,
+	{ channels }: ConversationRow,
+): Promise<ChannelRow[]> {
 	const rows: ChannelRow[] = [];
 	for (const channel of channels) {
 		const row = await tx.get('channels', channel);
@@ -110,7 +113,10 @@ async function rowsOf(tx: Transaction, { channels }: ConversationRow): Promise<C
 /** This channel cannot be used any more, nor any older one. */
 export async function breakChannel(work: Work, channel: ChannelId): Promise<void> {
 	const row = await work.tx.get('channels', channel);
-	if (row && row.status !== 'broken') await breakUpTo(work, row.conversation, row.generation);
+	if (!row || row.status === 'broken') return;
+	const conversation = await work.tx.get('conversations', row.conversation);
+	if (!conversation?.group) await breakUpTo(work, row.conversation, row.generation);
+	else if (row.status === 'open' && conversation.channels[0] === channel) loseChannel(work, row);
 }
 
 /**
@@ -136,6 +142,13 @@ export async function breakUpTo(
 	}
 	const [first] = await rowsOf(tx, conversation);
 	if (!first || first.status === 'broken') queueProfile(tx, id);
+}
+
+/** A group's channel whose state is not here, or not the group's any more: the outbox fetches it (SPEC CH-12). */
+export function loseChannel({ tx, log }: Work, row: ChannelRow): void {
+	log.warn('the state of a group is lost');
+	tx.put('channels', row.channel, { ...row, status: 'lost', staged: undefined });
+	queueProfile(tx, row.conversation); // the next pump mends it
 }
 
 /** The own profile, for who does not have it or has an old one. Where no channel is open, sending it founds one. */

@@ -4,6 +4,7 @@ import { shownName } from '../protocol/names.ts';
 import { idFrom, type ConversationId, type MessageId } from '../protocol/ids.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { viewMe } from './client-queries.ts';
+import { mayWrite } from './group-rights.ts';
 import { DEFAULT_SETTINGS, type Position, type Profile, type SendRefusal } from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
@@ -12,11 +13,13 @@ import {
 	messageKey,
 	ONLY,
 	outboxKey,
+	type ConversationRow,
 	type MeRow,
 	type MessageRow,
 } from './records.ts';
 import {
 	addMessage,
+	isNews,
 	newConversation,
 	queueReceipt,
 	removeMessage,
@@ -165,14 +168,14 @@ async function writeText(
 ): Promise<Result<MessageId, SendRefusal>> {
 	const me = await tx.get('me', ONLY);
 	const conversation = await tx.get('conversations', id);
+	const group = await tx.get('groups', conversation?.group ?? '');
 	// What was imported is to read; what was restored has no way to the other side yet.
-	const state = conversation?.state.kind;
-	const closed = state === 'refused' || state === 'blocked' || state === 'restored';
-	if (!me || !conversation || closed || conversation.imported)
-		return { ok: false, error: { kind: 'closed' } };
+	const isOpen = conversation?.state.kind === 'open' || conversation?.state.kind === 'inviting';
+	const mayNot = conversation?.imported ?? (group && me && !mayWrite(group, me.account));
+	if (!me || !conversation || !isOpen || mayNot) return { ok: false, error: { kind: 'closed' } };
 	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
 	const position = positionOf(nextOrder(conversation.highest, relayTime), message.id);
-	const isNote = conversation.account === undefined;
+	const isNote = isNotes(conversation);
 	await addMessage(tx, {
 		...message,
 		received: message.sent,
@@ -188,6 +191,10 @@ async function writeText(
 	if (!isNote) tx.put('outbox', outboxKey.text(id, position), UNSEALED);
 	tx.delete('drafts', id);
 	return { ok: true, value: message.id };
+}
+
+function isNotes({ account, group }: ConversationRow): boolean {
+	return !account && !group;
 }
 
 async function failedMessage(tx: Transaction, id: MessageId): Promise<MessageRow | undefined> {
@@ -223,7 +230,7 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 	const prefix = inConversation(id);
 	const after = messageKey(id, readTo);
 	const since = await tx.list('messages', { prefix, after, limit: MOST_READ });
-	const theirs = since.map(({ value }) => value).filter(({ mine }) => !mine);
+	const theirs = since.map(({ value }) => value).filter(isNews);
 	const read = theirs.filter(({ position }) => position <= upTo);
 	tx.put('conversations', id, {
 		...conversation,
@@ -233,7 +240,7 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 	});
 	const ids = [...late, ...read.filter(({ body }) => body.kind === 'text').map((each) => each.id)];
 	const settings = await tx.get('settings', ONLY);
-	if (conversation.account && ids.length > 0 && settings?.readReceipts !== false) {
+	if (!isNotes(conversation) && ids.length > 0 && settings?.readReceipts !== false) {
 		await queueReceipt(tx, id, { read: ids });
 	}
 }

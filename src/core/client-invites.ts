@@ -11,7 +11,7 @@ import {
 import { MAX_CARD_BYTES } from '../protocol/limits.ts';
 import type { Client, ClientPorts, NewInvite } from './client.ts';
 import { must } from './client-intentions.ts';
-import { putPerson } from './groups.ts';
+import { putPerson } from './group-sight.ts';
 import type { Invite, InvitePreview } from './model.ts';
 import { ONLY } from './records.ts';
 import { newConversation } from './threads.ts';
@@ -110,7 +110,7 @@ async function begin(
 	return must(store, async (tx) => {
 		const person = await tx.get('people', card.account);
 		const entry = { address, keyPackage: card.keyPackage };
-		if (person) {
+		if (person?.conversation) {
 			const known = await tx.get('conversations', person.conversation);
 			// A link that failed before is not the last word: this one may work.
 			if (known?.state.kind === 'refused' || known?.state.kind === 'restored') {
@@ -123,11 +123,14 @@ async function begin(
 			state: { kind: 'inviting' },
 			entry,
 		});
-		putPerson(tx, card.account, {
-			conversation: fresh,
-			profile: card.profile,
-			lastSeen: undefined,
-		});
+		if (person) tx.put('people', card.account, { ...person, conversation: fresh });
+		else {
+			putPerson(tx, card.account, {
+				conversation: fresh,
+				profile: card.profile,
+				lastSeen: undefined,
+			});
+		}
 		return fresh;
 	});
 }

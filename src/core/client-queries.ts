@@ -3,11 +3,13 @@ import type { Client, MessagePage, PageRequest } from './client.ts';
 import {
 	DEFAULT_SETTINGS,
 	inListOrder,
+	type AccountId,
 	type Conversation,
 	type ConversationId,
 	type ConversationSubject,
 	type Me,
 	type Message,
+	type Person,
 } from './model.ts';
 import type { Store } from './ports.ts';
 import {
@@ -15,10 +17,12 @@ import {
 	messageKey,
 	ONLY,
 	type ConversationRow,
+	type GroupRow,
 	type MeRow,
 	type MessageRow,
 	type PersonRow,
 } from './records.ts';
+import { isNews } from './threads.ts';
 
 const EVERYTHING = { prefix: '', limit: 10_000 };
 const MOST_MESSAGES = 200;
@@ -43,13 +47,34 @@ function viewMessage(row: MessageRow): Message {
 	return message;
 }
 
-function viewConversation(
-	row: ConversationRow,
-	person: PersonRow | undefined,
-	draft: string | undefined,
-): Conversation {
+interface Known {
+	readonly person: PersonRow | undefined;
+	readonly group: GroupRow | undefined;
+	readonly draft: string | undefined;
+	readonly me: AccountId | undefined;
+}
+
+export function viewPerson({ account, profile, verification, lastSeen }: PersonRow): Person {
+	return { account, profile, verification, lastSeen };
+}
+
+function viewSubject(
+	{ person, group, me }: Known,
+	{ imported, state }: Pick<ConversationRow, 'imported' | 'state'>,
+): ConversationSubject {
+	if (imported) return { kind: 'imported', ...imported };
+	if (person) return { kind: 'person', person: viewPerson(person) };
+	if (!group) return { kind: 'notes' };
+	const { about, policy, members } = group;
+	const isOut = state.kind === 'removed' || state.kind === 'left';
+	const role = isOut ? undefined : members.find(({ account }) => account === me)?.role;
+	return { kind: 'group', about, policy, size: members.length, role };
+}
+
+function viewConversation(row: ConversationRow, known: Known): Conversation {
 	const {
 		account: _account,
+		group: _group,
 		entry: _entry,
 		channels: _channels,
 		generation: _generation,
@@ -61,19 +86,9 @@ function viewConversation(
 	} = row;
 	return {
 		...rest,
-		subject: subjectOf(row, person),
-		draft: draft ?? '',
+		subject: viewSubject(known, row),
+		draft: known.draft ?? '',
 	};
-}
-
-function subjectOf(
-	{ account, imported }: ConversationRow,
-	person: PersonRow | undefined,
-): ConversationSubject {
-	if (imported) return { kind: 'imported', ...imported };
-	if (!account || !person) return { kind: 'notes' };
-	const { profile, verification, lastSeen } = person;
-	return { kind: 'person', person: { account, profile, verification, lastSeen } };
 }
 
 export function viewMe({ account, device, profile, created }: MeRow): Me {
@@ -90,11 +105,13 @@ export function createQueries(store: Store): Queries {
 		async conversation(id) {
 			const row = await store.get('conversations', id);
 			if (!row) return undefined;
-			const [person, draft] = await Promise.all([
-				row.account && store.get('people', row.account),
+			const [person, group, draft, me] = await Promise.all([
+				store.get('people', row.account ?? ''),
+				store.get('groups', row.group ?? ''),
 				store.get('drafts', id),
+				store.get('me', ONLY),
 			]);
-			return viewConversation(row, person, draft);
+			return viewConversation(row, { person, group, draft, me: me?.account });
 		},
 		messages: (id, request) => {
 			const limit = Math.min(request.limit, MOST_MESSAGES);
@@ -118,7 +135,7 @@ export function createQueries(store: Store): Queries {
 				after: messageKey(id, row.readTo),
 				limit: UNREAD_SEARCH,
 			});
-			return next.find(({ value }) => !value.mine)?.value.position;
+			return next.find(({ value }) => isNews(value))?.value.position;
 		},
 		async invites() {
 			const rows = await store.list('invites', EVERYTHING);
@@ -131,16 +148,24 @@ export function createQueries(store: Store): Queries {
 }
 
 async function listConversations(store: Store): Promise<Conversation[]> {
-	const [rows, people, drafts] = await Promise.all([
+	const [rows, people, groups, drafts, me] = await Promise.all([
 		store.list('conversations', EVERYTHING),
 		store.list('people', EVERYTHING),
+		store.list('groups', EVERYTHING),
 		store.list('drafts', EVERYTHING),
+		store.get('me', ONLY),
 	]);
-	const byAccount = new Map<string, PersonRow>(people.map(({ key, value }) => [key, value]));
+	const byAccount = new Map(people.map(({ key, value }) => [key, value]));
+	const byGroup = new Map(groups.map(({ key, value }) => [key, value]));
 	const draftOf = new Map(drafts.map(({ key, value }) => [key, value]));
 	return rows
 		.map(({ key, value }) => {
-			return viewConversation(value, byAccount.get(value.account ?? ''), draftOf.get(key));
+			return viewConversation(value, {
+				person: byAccount.get(value.account ?? ''),
+				group: byGroup.get(value.group ?? ''),
+				draft: draftOf.get(key),
+				me: me?.account,
+			});
 		})
 		.sort(inListOrder);
 }

@@ -19,14 +19,15 @@ export function createVerification({ store, crypto, clock }: ClientPorts): Verif
 	async function markVerified(account: AccountId, verified: boolean): Promise<void> {
 		await must(store, async (tx) => {
 			const person = await tx.get('people', account);
-			const conversation = person && (await tx.get('conversations', person.conversation));
-			if (!person || !conversation) return;
+			if (!person) return;
+			const conversation = await tx.get('conversations', person.conversation ?? '');
 			tx.put('people', account, {
 				...person,
 				verification: verified
 					? { kind: 'verified', at: clock.now(), how: 'compared' }
 					: { kind: 'unverified' },
 			});
+			if (!conversation) return;
 			tx.put('conversations', conversation.id, { ...conversation }); // whoever shows it hears of it
 		});
 	}

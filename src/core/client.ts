@@ -1,5 +1,6 @@
 // The door to the chat for every context: intentions, queries, changes. It needs no lock and no connection;
 // it writes intentions to the store, and the engine, wherever it runs, sees them there and carries them out.
+import { createGroupDoor } from './client-groups.ts';
 import { createIntentions } from './client-intentions.ts';
 import { createInviteDoor } from './client-invites.ts';
 import { createQueries } from './client-queries.ts';
@@ -12,12 +13,16 @@ import type {
 	AccountId,
 	Conversation,
 	ConversationId,
+	GroupIntention,
+	GroupMemberView,
+	GroupRefusal,
 	Invite,
 	InvitePreview,
 	LiveState,
 	Me,
 	Message,
 	MessageId,
+	Person,
 	Position,
 	Profile,
 	SendRefusal,
@@ -109,6 +114,28 @@ export interface Client {
 		flags: { readonly pinned?: boolean; readonly muted?: boolean; readonly archived?: boolean },
 	): Promise<void>;
 
+	/** Makes a group of this person and `people`; one can write at once, it leaves when the relay took the group. */
+	createGroup(group: {
+		readonly name: string;
+		readonly picture: Uint8Array | null;
+		readonly people: readonly AccountId[];
+	}): Promise<Result<ConversationId, GroupRefusal>>;
+	/** Stores what somebody wants; the engine carries it out, or says in the log that it could not. */
+	changeGroup(
+		id: ConversationId,
+		intention: GroupIntention,
+	): Promise<Result<undefined, GroupRefusal>>;
+	/** Owner first, then admins, then by name. Empty for what is not a group. */
+	members(id: ConversationId): Promise<readonly GroupMemberView[]>;
+	/** People one can add: contacts with an entrance, by name. */
+	contacts(): Promise<readonly Person[]>;
+	/** Who has an own message of a group, by person; empty for any other. */
+	receipts(
+		id: MessageId,
+	): Promise<
+		readonly { readonly account: AccountId; readonly kind: 'sent' | 'delivered' | 'read' }[]
+	>;
+
 	invites(): Promise<readonly Invite[]>;
 	createInvite(options: NewInvite): Promise<Invite>;
 	revokeInvite(address: Invite['address']): Promise<void>;
@@ -191,6 +218,7 @@ export function openClient(ports: ClientPorts): Client {
 		...queries,
 		...intentions,
 		...invites,
+		...createGroupDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
 		setTyping: (id, on) => engine.setTyping(id, on),

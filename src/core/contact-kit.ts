@@ -1,12 +1,23 @@
 // What a contact is given so that they can always found a channel with us again: an address of their own and a
 // reusable key package (SPEC CO-1 `profile`, CH-9). Revoking the address shuts out that one contact and nobody else.
 import type { Content } from '../protocol/content.ts';
-import { idFrom, type AccountId, type Address, type ConversationId } from '../protocol/ids.ts';
+import { REFUSALS, type RefusalCode } from '../protocol/errors.ts';
+import {
+	idFrom,
+	type AccountId,
+	type Address,
+	type ConversationId,
+	type GroupId,
+} from '../protocol/ids.ts';
+import { MAX_ROSTER_PEOPLE } from '../protocol/limits.ts';
 import type { EngineContext, Work } from './context.ts';
+import type { Transaction } from './ports.ts';
 import type { RelaySession } from './relay-session.ts';
-import { ONLY, type Entrance, type KeyPackageRow } from './records.ts';
+import { entranceKey, ONLY, type Entrance, type KeyPackageRow } from './records.ts';
 
 const MOST_CONTACTS = 4_000;
+/** In larger groups only names go round: entrances would be megabytes with each newcomer. */
+const MOST_WITH_ENTRANCES = 32;
 const DAY = 24 * 60 * 60_000;
 /** Half of what a reusable key package lives: whoever was told the old one in time can still use it. */
 const RENEW_AFTER = 180 * DAY;
@@ -23,19 +34,54 @@ export async function profileContent(
 ): Promise<Content | undefined> {
 	const { tx } = work;
 	const me = await tx.get('me', ONLY);
-	const account = (await tx.get('conversations', conversation))?.account;
-	const person = account && (await tx.get('people', account));
-	if (!me || !account || !person) return undefined;
-	const { address, keyPackage } = await kitFor(work, account);
-	tx.put('people', account, { ...person, toldProfile: me.profileVersion });
+	const { account, group: id } = (await tx.get('conversations', conversation)) ?? {};
+	if (!me) return undefined;
 	const { profile, profileVersion: version } = me;
+	const group = await tx.get('groups', id ?? '');
+	if (group) {
+		const purpose = { kind: 'group', group: group.group } as const;
+		const { address, keyPackage } = await kitFor(work, group.group, purpose);
+		tx.put('groups', group.group, { ...group, toldProfile: version });
+		return { type: 'profile', profile, version, address, keyPackage };
+	}
+	const person = account && (await tx.get('people', account));
+	if (!account || !person) return undefined;
+	const { address, keyPackage } = await kitFor(work, account, { kind: 'contact', account });
+	tx.put('people', account, { ...person, toldProfile: version });
 	return { type: 'profile', profile, version, address, keyPackage };
 }
 
+/** Who is in the group, for those who were just added; entrances only where they are few. */
+export async function rosterContents(work: Work, conversation: ConversationId): Promise<Content[]> {
+	const { tx } = work;
+	const row = await tx.get('conversations', conversation);
+	const group = await tx.get('groups', row?.group ?? '');
+	if (!group) return [];
+	const withEntrances = group.members.length <= MOST_WITH_ENTRANCES;
+	const people = [];
+	for (const { account } of group.members) {
+		const person = await tx.get('people', account);
+		if (!person) continue;
+		const entrance = withEntrances
+			? await tx.get('entrances', entranceKey.of(group.group, account))
+			: undefined;
+		people.push({ account, name: person.profile.name, entrance: entrance ?? null });
+	}
+	const frames: Content[] = [];
+	for (let at = 0; at < people.length; at += MAX_ROSTER_PEOPLE) {
+		frames.push({ type: 'roster', people: people.slice(at, at + MAX_ROSTER_PEOPLE) });
+	}
+	return frames;
+}
+
 /** The address stays when its keys are renewed; old keys stay readable for as long as others may use them. */
-async function kitFor(work: Work, account: AccountId): Promise<Entrance> {
+async function kitFor(
+	work: Work,
+	key: AccountId | GroupId,
+	purpose: KeyPackageRow['purpose'],
+): Promise<Entrance> {
 	const { tx, clock, groups, random } = work;
-	const known = await tx.get('contactAddresses', account);
+	const known = await tx.get('contactAddresses', key);
 	const keys = known && (await tx.get('keyPackages', known.keyPackageRef));
 	if (known && keys && !isStale(keys, clock.now())) {
 		return { address: known.address, keyPackage: keys.publicPart };
@@ -44,35 +90,44 @@ async function kitFor(work: Work, account: AccountId): Promise<Entrance> {
 	tx.put('keyPackages', fresh.ref, {
 		publicPart: fresh.publicPart,
 		privatePart: fresh.privatePart,
-		purpose: { kind: 'contact', account },
+		purpose,
 		created: clock.now(),
 	});
 	const address = known?.address ?? idFrom<Address>(random.bytes(16));
 	const registered = known?.registered ?? false;
-	tx.put('contactAddresses', account, { address, keyPackageRef: fresh.ref, registered });
+	tx.put('contactAddresses', key, { address, keyPackageRef: fresh.ref, registered });
 	return { address, keyPackage: fresh.publicPart };
 }
 
-/** Makes the relay know the addresses that were given out. */
-export async function registerContactAddresses(
+/** Makes the relay know the addresses that were given out, and those that were withdrawn. */
+export async function syncContactAddresses(
 	context: EngineContext,
 	session: RelaySession,
 ): Promise<void> {
 	const rows = await context.store.list('contactAddresses', { prefix: '', limit: MOST_CONTACTS });
 	for (const { key, value } of rows) {
-		if (value.registered) continue;
-		const answer = await session.ask({
-			type: 'putAddress',
-			address: value.address,
-			policy: { uses: null, usesPerDay: null, expires: null },
-			card: null,
-		});
+		if (value.registered && !value.revoked) continue;
+		const { address } = value;
+		const answer = await session.ask(
+			value.revoked
+				? { type: 'revokeAddress', address }
+				: { type: 'putAddress', address, policy: FOR_EVER, card: null },
+		);
 		if (answer.type === 'unknown') return; // the next connection goes on here
-		if (answer.type === 'accepted') {
-			await context.persist(async (tx) => {
-				const row = await tx.get('contactAddresses', key);
-				if (row) tx.put('contactAddresses', key, { ...row, registered: true });
-			});
-		}
+		// An address that the relay never had is withdrawn as well as one can be.
+		const isDone = answer.type === 'accepted' || (value.revoked && isFinal(answer.code));
+		if (isDone) await context.persist((tx) => settleAddress(tx, key));
 	}
+}
+
+const FOR_EVER = { uses: null, usesPerDay: null, expires: null };
+
+function isFinal(code: RefusalCode): boolean {
+	return REFUSALS[code].retry !== 'later';
+}
+
+async function settleAddress(tx: Transaction, key: string): Promise<void> {
+	const row = await tx.get('contactAddresses', key);
+	if (row?.revoked) tx.delete('contactAddresses', key);
+	else if (row) tx.put('contactAddresses', key, { ...row, registered: true });
 }

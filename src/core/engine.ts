@@ -3,7 +3,7 @@
 import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Whisper } from '../protocol/content.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
-import { registerContactAddresses } from './contact-kit.ts';
+import { syncContactAddresses } from './contact-kit.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
 import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
@@ -32,6 +32,8 @@ const UPKEEP_EVERY = 24 * 60 * 60_000;
 const MOST_EARLY = 32;
 /** Devices whose channel is remembered for signalling; the one heard longest ago goes first. */
 const MOST_HEARD = 2_000;
+/** Other devices of a channel that are linked to directly. */
+const MOST_LINKED = 8;
 
 export interface EngineEvents {
 	readonly live: (state: LiveState) => void;
@@ -94,7 +96,7 @@ class RunningEngine implements Engine {
 		this.#presence = createPresence(context, this.#mesh, {
 			changed: events.live,
 			say: (channel, to, whisper) => this.#say(channel, to, whisper),
-			cameOnline: (device) => this.#unlessHidden(() => this.#mesh.want(device)),
+			cameOnline: (device) => this.#unlessHidden(() => void this.#wantLink(device)),
 		});
 		this.#inbox = createInbox(context, {
 			received: (conversations) => {
@@ -233,7 +235,7 @@ class RunningEngine implements Engine {
 
 	async #registerAddresses(): Promise<void> {
 		if (!this.session.caughtUp) return;
-		await registerContactAddresses(this.#context, this.session);
+		await syncContactAddresses(this.#context, this.session);
 		await syncInvites(this.#context, this.session);
 	}
 
@@ -278,6 +280,13 @@ class RunningEngine implements Engine {
 		heard.set(device, channel);
 		const [oldest] = heard.keys();
 		if (heard.size > MOST_HEARD && oldest) heard.delete(oldest);
+	}
+
+	/** Not in large groups: everybody linked to everybody is too much for a browser. */
+	async #wantLink(device: DeviceId): Promise<void> {
+		const channel = this.#channelsByDevice.get(device);
+		const row = channel && (await this.#context.store.get('channels', channel));
+		if (row && row.others.length <= MOST_LINKED && !this.#stopped) this.#mesh.want(device);
 	}
 
 	/** Runs `act` unless this person hides their network address. */

@@ -40,7 +40,7 @@ function askFor(context: EngineContext, id: ConversationId): Promise<boolean> {
 		const conversation = await tx.get('conversations', id);
 		const channel = conversation?.channels[0];
 		const row = channel && (await tx.get('channels', channel));
-		const missing = conversation && row ? missingIn(conversation, row) : [];
+		const missing = conversation && row ? await missingIn(tx, conversation, row) : [];
 		for (const each of missing) await askAgain(tx, id, each);
 		return missing.length > 0;
 	});

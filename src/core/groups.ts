@@ -14,6 +14,9 @@ import {
 	type LoadedChannel,
 } from './channels.ts';
 import { newEnvelopeId, type Work } from './context.ts';
+import { tellJoined } from './group-commits.ts';
+import { mayInvite, mayRecreate, rosterOf, unsoundness, type GroupSight } from './group-rights.ts';
+import { putPerson, sightOf } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import type { Profile } from './model.ts';
 import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
@@ -25,18 +28,21 @@ import {
 	type ChannelRow,
 	type ConversationRow,
 	type Entrance,
+	type GroupRow,
 	type KeyPackageRow,
-	type PersonRow,
 	type StagedRow,
 } from './records.ts';
 import { newConversation, queueReceipt } from './threads.ts';
 
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;
+/** People who join a group renew their keys one after the other, on average this far apart (ms). */
+const ROTATION_SPREAD = 2_000;
+const LATEST_ROTATION = 60 * 60_000;
 /** Until their profile arrives, moments later, somebody who joined has no name. */
 const UNNAMED: Profile = { name: NO_NAME, picture: null };
 
-function stagedRow(
+export function stagedRow(
 	context: Work,
 	staged: StagedCommit,
 	add: StagedRow['add'],
@@ -134,7 +140,6 @@ export async function joinFromWelcome(
 	context: Work,
 	incoming: Incoming,
 ): Promise<LoadedChannel | undefined> {
-	const { tx } = context;
 	const keys = await keysFor(context, incoming.body);
 	if (!keys) {
 		context.log.warn('welcome for unknown keys');
@@ -148,16 +153,108 @@ export async function joinFromWelcome(
 		return undefined;
 	}
 	const state = joined.value;
-	const other = context.groups
-		.members(state)
-		.find(({ account }) => account !== context.identity.account);
-	const { purpose } = keys.row;
-	// A key package given to one contact must not let anybody else in.
-	if (!other || (purpose.kind === 'contact' && purpose.account !== other.account)) return undefined;
+	const sight = sightOf(context.groups, state);
+	return sight
+		? joinGroup(context, { incoming, state, sight, purpose: keys.row.purpose })
+		: joinPerson(context, { incoming, state, purpose: keys.row.purpose });
+}
+
+interface Joining {
+	readonly incoming: Incoming;
+	readonly state: GroupState;
+	readonly purpose: KeyPackageRow['purpose'];
+}
+
+async function joinPerson(
+	context: Work,
+	{ incoming, state, purpose }: Joining,
+): Promise<LoadedChannel | undefined> {
+	const { tx, identity } = context;
+	const other = context.groups.members(state).find(({ account }) => account !== identity.account);
+	// A key package given to one contact must not let anybody else in, nor one for a group begin anything but that group.
+	if (!other || purpose.kind === 'group') return undefined;
+	if (purpose.kind === 'contact' && purpose.account !== other.account) return undefined;
 	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
 	const conversation = await conversationWith(context, other, incoming.at);
 	const row = await addJoined(context, conversation, state);
+	queueProfile(tx, conversation.id);
+	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
+	tx.put('outbox', outboxKey.rotate(conversation.id, row.channel), {
+		kind: 'rotate',
+		channel: row.channel,
+	});
 	return { row, state };
+}
+
+/** A contact with the right to invite brought us in, or an admin founded anew what we are in (SPEC GR-2, GR-6). */
+async function joinGroup(
+	context: Work,
+	{ incoming, state, sight, purpose }: Joining & { readonly sight: GroupSight },
+): Promise<LoadedChannel | undefined> {
+	const { tx, clock, random } = context;
+	const { group, generation } = sight.context;
+	const known = await tx.get('groups', group);
+	const existing = known && (await tx.get('conversations', known.conversation));
+	const founder = context.groups.members(state)[0]?.account;
+	const by = await inviterOf(context, { sight, purpose, known, existing, founder });
+	if (!by) {
+		context.log.warn('a group that nobody may bring us into');
+		return undefined;
+	}
+	if (existing && isLivedIn(existing) && generation <= (known?.mending?.generation ?? -1)) {
+		return undefined; // we are in it, or in what came after it
+	}
+	const id = existing?.id ?? idFrom<ConversationId>(random.bytes(16));
+	const fresh = { ...newConversation(id, undefined, clock.now()), group };
+	const conversation: ConversationRow = existing ?? fresh;
+	const wasOut = !isLivedIn(conversation);
+	const row = await addJoined(
+		context,
+		wasOut ? { ...conversation, generation: -1 } : conversation,
+		state,
+	);
+	const members = sight.people.length;
+	const spread = Math.min(LATEST_ROTATION, members * ROTATION_SPREAD);
+	tx.put('outbox', outboxKey.rotate(id, row.channel), {
+		...{ kind: 'rotate', channel: row.channel },
+		due: clock.now() + Math.floor(random.fraction() * spread),
+	});
+	await tellJoined(context, { row, state }, { incoming, by });
+	return { row: (await tx.get('channels', row.channel)) ?? row, state };
+}
+
+/** What came back from a backup is only history: this device is in no channel of it. */
+function isLivedIn({ state }: ConversationRow): boolean {
+	return state.kind !== 'removed' && state.kind !== 'left' && state.kind !== 'restored';
+}
+
+/** Who brought us in; undefined where nobody may have. */
+async function inviterOf(
+	{ tx }: Work,
+	{
+		sight,
+		purpose,
+		known,
+		existing,
+		founder,
+	}: {
+		readonly sight: GroupSight;
+		readonly purpose: KeyPackageRow['purpose'];
+		readonly known: GroupRow | undefined;
+		readonly existing: ConversationRow | undefined;
+		readonly founder: AccountId | undefined;
+	},
+): Promise<AccountId | undefined> {
+	if (unsoundness(sight) || purpose.kind === 'invite') return undefined;
+	if (known && existing && isLivedIn(existing)) {
+		const isOurs = purpose.kind === 'contact' || purpose.group === known.group;
+		return isOurs && founder && mayRecreate(known, sight, founder) ? founder : undefined;
+	}
+	if (purpose.kind !== 'contact') return undefined;
+	const person = await tx.get('people', purpose.account);
+	const alone = await tx.get('conversations', person?.conversation ?? '');
+	if (!person || alone?.state.kind === 'blocked') return undefined;
+	return mayInvite(rosterOf(sight), purpose.account) ? purpose.account : undefined;
 }
 
 async function noteInviteUse(tx: Transaction, address: string): Promise<void> {
@@ -173,28 +270,14 @@ async function conversationWith(
 ): Promise<ConversationRow> {
 	const { tx } = context;
 	const person = await tx.get('people', other.account);
-	const existing = person && (await tx.get('conversations', person.conversation));
+	const existing = await tx.get('conversations', person?.conversation ?? '');
 	if (existing) return existing;
 	const id = idFrom<ConversationId>(context.random.bytes(16));
 	const conversation = newConversation(id, other.account, context.clock.now());
-	putPerson(tx, other.account, { conversation: id, profile: UNNAMED, lastSeen: at });
+	if (person) tx.put('people', other.account, { ...person, conversation: id, lastSeen: at });
+	else putPerson(tx, other.account, { conversation: id, profile: UNNAMED, lastSeen: at });
 	tx.put('conversations', id, conversation);
 	return conversation;
-}
-
-export function putPerson(
-	tx: Transaction,
-	account: AccountId,
-	known: Pick<PersonRow, 'conversation' | 'profile' | 'lastSeen'>,
-): void {
-	tx.put('people', account, {
-		account,
-		verification: { kind: 'unverified' },
-		entry: undefined,
-		profileVersion: 0,
-		toldProfile: 0,
-		...known,
-	});
 }
 
 async function addJoined(
@@ -218,21 +301,19 @@ async function addJoined(
 		sentCount: 0,
 		counts: {},
 		parked: 0,
+		joined: frozen.epoch,
 	};
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
 	const { state: before } = conversation;
 	const state = before.kind === 'blocked' ? before : ({ kind: 'open' } as const);
 	await rankChannel(tx, { ...conversation, state }, row);
-	queueProfile(tx, conversation.id);
-	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
-	tx.put('outbox', outboxKey.rotate(conversation.id, channel), { kind: 'rotate', channel });
 	await sayAgain(tx, conversation);
 	return row;
 }
 
 /** A channel takes over from one that may be lost on the other side, with everything that was said in it and not heard. */
-async function sayAgain(tx: Transaction, conversation: ConversationRow): Promise<void> {
+export async function sayAgain(tx: Transaction, conversation: ConversationRow): Promise<void> {
 	if (conversation.generation < 0) return; // the first one
 	await sendAgainWhatIsOpen(tx, conversation);
 	await tellAgainWhatIsRead(tx, conversation);

@@ -2,9 +2,10 @@
 // taken away again if there is no room for all of it. The conversation's row comes last, so that nobody sees a half.
 import type { ConversationId, MessageId } from '../protocol/ids.ts';
 import type { MessageSummary, Position } from './model.ts';
+import { BEGINNING } from './positions.ts';
 import type { Store, Transaction } from './ports.ts';
 import { inConversation, messageKey, type MessageRow } from './records.ts';
-import { summaryOf } from './threads.ts';
+import { isNews, isSaid, MOST_LINES, summaryOf } from './threads.ts';
 
 /** Messages of one transaction: small enough that other tabs get their turn. */
 export const BATCH = 400;
@@ -95,13 +96,20 @@ export class History {
 	}
 }
 
-/** The newest message of a conversation, for its row in the list. */
+/** Where a conversation ends, lines of the system included. */
+export async function endOf(tx: Transaction, id: ConversationId): Promise<Position> {
+	const range = { prefix: inConversation(id), limit: 1, newestFirst: true };
+	const [newest] = await tx.list('messages', range);
+	return newest?.value.position ?? BEGINNING;
+}
+
+/** The last that somebody said in a conversation, for its row in the list. */
 export async function newestIn(
 	tx: Transaction,
 	id: ConversationId,
 ): Promise<MessageSummary | undefined> {
-	const range = { prefix: inConversation(id), limit: 1, newestFirst: true };
-	const [newest] = await tx.list('messages', range);
+	const range = { prefix: inConversation(id), limit: MOST_LINES, newestFirst: true };
+	const newest = (await tx.list('messages', range)).find(({ value }) => isSaid(value));
 	return newest && summaryOf(newest.value);
 }
 
@@ -116,7 +124,7 @@ export async function unreadIn(
 	let unread = 0;
 	for (let seen = 0; seen < MOST_UNREAD; seen += BATCH) {
 		const page = await tx.list('messages', { prefix, after, limit: BATCH });
-		unread += page.filter(({ value }) => !value.mine).length;
+		unread += page.filter(({ value }) => isNews(value)).length;
 		const last = page.at(-1);
 		if (!last || page.length < BATCH) break;
 		after = last.key;

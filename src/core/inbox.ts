@@ -12,6 +12,9 @@ import {
 	type LoadedChannel,
 } from './channels.ts';
 import type { EngineContext, Work } from './context.ts';
+import { adoptGroupCommit, applyGroupCommit, freezeGroup } from './group-commits.ts';
+import { unsealCommit } from './group-mending.ts';
+import { sightOf } from './group-sight.ts';
 import { commitSettled, joinFromWelcome } from './groups.ts';
 import type { Incoming } from './incoming.ts';
 import { placeUnreadable } from './repairs.ts';
@@ -32,6 +35,8 @@ interface OpenedIncoming {
 
 /** Envelopes in one transaction: enough to make writing cheap, few enough to keep the screen alive. */
 const BATCH = 256;
+/** Unreadable messages of one epoch after which a group has come apart: one or two are merely damaged. */
+const MOST_UNREADABLE_TOGETHER = 6;
 
 export function createInbox(
 	context: EngineContext,
@@ -98,13 +103,14 @@ async function storeBatch(
 			continue;
 		}
 		if (incoming.kind === 'welcome') {
-			loaded ??= await joinFromWelcome(work, incoming);
+			loaded = (await canJoin(work, loaded)) ? await joinFromWelcome(work, incoming) : loaded;
 			if (loaded) touched.add(loaded.row.conversation);
 			continue;
 		}
-		if (!loaded) continue; // a channel we never joined or that was superseded: nothing of it is ours
-		loaded = await storeCommit(work, loaded, incoming);
-		touched.add(loaded.row.conversation);
+		// Nothing of a channel that we never joined, or that was superseded, is ours.
+		if (loaded) loaded = await storeCommit(work, loaded, incoming);
+		else loaded = await storeBlind(work, incoming);
+		if (loaded) touched.add(loaded.row.conversation);
 	}
 	return touched;
 }
@@ -145,6 +151,23 @@ async function openAhead(
 	return run;
 }
 
+/** A channel that we do not have; or one that we were taken out of, and are brought into again. */
+async function canJoin({ tx }: Work, loaded: LoadedChannel | undefined): Promise<boolean> {
+	if (!loaded) return true;
+	const { kind } = (await tx.get('conversations', loaded.row.conversation))?.state ?? {};
+	return kind === 'removed' || kind === 'left';
+}
+
+/** For a group's channel whose state is lost: messages are asked for again, and the own resync brings the state back. */
+async function storeBlind(work: Work, incoming: Incoming): Promise<LoadedChannel | undefined> {
+	const row = await work.tx.get('channels', incoming.channel);
+	if (row?.status !== 'lost') return undefined;
+	if (incoming.kind === 'message') await placeUnreadable(work, row, incoming);
+	if (incoming.kind !== 'commit' || row.staged?.envelope !== incoming.envelope) return undefined;
+	const adopted = await adoptGroupCommit(work, row, { staged: row.staged, at: incoming.at });
+	return adopted && unpark(work, adopted);
+}
+
 /**
  * The relay gave up on an own envelope: it waited too long for the other side. Where it was not a message, the other
  * side may miss a welcome or a commit, and will never read this channel: the next one is founded anew.
@@ -153,6 +176,10 @@ async function applyDropped(work: Work, { channel, envelope }: Incoming): Promis
 	const { tx } = work;
 	const key = await tx.get('carried', carriedKey.envelope(envelope));
 	const message = key === undefined ? undefined : await tx.get('messages', key);
+	const row = await tx.get('channels', channel);
+	const isGroup = (await tx.get('conversations', row?.conversation ?? ''))?.group !== undefined;
+	// One of many was away for too long: the others have it, and a group goes on without them.
+	if (isGroup) return;
 	if (message) await writeDelivery(tx, message, { kind: 'failed', reason: 'expired' });
 	else await breakChannel(work, channel);
 }
@@ -164,18 +191,23 @@ async function storeCommit(
 ): Promise<LoadedChannel> {
 	const adopted = await adoptOwn(work, loaded, incoming);
 	if (adopted) return unpark(work, adopted);
-	const opened = await work.groups.open(loaded.state, incoming.body);
+	const body = await unsealCommit(work, loaded, incoming.body);
+	const opened = await work.groups.open(loaded.state, body);
 	return storeOpened(work, loaded, { incoming, opened });
 }
 
 /** Own commit coming back: MLS cannot process its own echo, so it is known by its envelope (encryption.md 8). */
 async function adoptOwn(
-	{ tx, groups }: Work,
+	work: Work,
 	{ row }: LoadedChannel,
 	incoming: Incoming,
 ): Promise<LoadedChannel | undefined> {
+	const { tx, groups } = work;
 	const { staged } = row;
 	if (staged?.envelope !== incoming.envelope) return undefined;
+	if ((await tx.get('conversations', row.conversation))?.group) {
+		return adoptGroupCommit(work, row, { staged, at: incoming.at });
+	}
 	const adopted = adoptStaged(tx, row, staged);
 	await commitSettled(tx, adopted);
 	return loadChannel(tx, groups, adopted.channel);
@@ -195,6 +227,8 @@ async function storeOpened(
 			return { row: next, state: opened.state };
 		}
 		case 'commit': {
+			const isGroup = sightOf(groups, loaded.state) !== undefined;
+			if (isGroup) return unpark(work, await applyGroupCommit(work, loaded, { incoming, opened }));
 			// Whatever we staged for this epoch lost; its outbox row is still there and plans it again.
 			const changed: ChannelRow = {
 				...row,
@@ -261,12 +295,30 @@ async function notOpened(
 	const isCommit = incoming.kind === 'commit';
 	// The echo of a commit that the relay's answer had adopted before; or own words, which MLS cannot open.
 	if (isCommit ? opened.kind === 'spent' : opened.kind === 'own') return row;
+	// Sealed before we were there: it was never for us.
+	if (incoming.epoch < (row.joined ?? 0)) return row;
 	work.log.warn('unreadable envelope', { kind: incoming.kind, epoch: incoming.epoch });
 	if (!isCommit) {
 		await placeUnreadable(work, row, incoming);
-		return row;
+		return (await hasComeApart(work, row, incoming)) ? freezeHere(work, row, incoming) : row;
+	}
+	const isGroup = (await work.tx.get('conversations', row.conversation))?.group !== undefined;
+	if (isGroup && opened.kind === 'unreadable') {
+		return freezeHere(work, row, incoming);
 	}
 	// The relay ordered a commit that we cannot follow: this group is over for us, the next one is founded anew.
 	await breakChannel(work, row.channel);
+	return (await work.tx.get('channels', row.channel)) ?? row;
+}
+
+/** Many messages of the present epoch that cannot be opened: others are in another one of the same number. */
+async function hasComeApart(work: Work, row: ChannelRow, { epoch }: Incoming): Promise<boolean> {
+	const conversation = await work.tx.get('conversations', row.conversation);
+	if (!conversation?.group || row.status !== 'open' || epoch !== row.epoch) return false;
+	return conversation.unreadable.length >= MOST_UNREADABLE_TOGETHER;
+}
+
+async function freezeHere(work: Work, row: ChannelRow, incoming: Incoming): Promise<ChannelRow> {
+	await freezeGroup(work, row, { incoming, by: undefined, why: 'unreadable' });
 	return (await work.tx.get('channels', row.channel)) ?? row;
 }

@@ -1,10 +1,17 @@
 // What an engine looks after when it starts and now and then: channels whose state is lost, contacts that do not know
 // the own profile yet, links that ran out, and records that are only needed for a while.
 import type { ChannelId, ConversationId } from '../protocol/ids.ts';
-import { breakChannel, breakUpTo, forgetChannel, MOST_PARKED, queueProfile } from './channels.ts';
+import {
+	breakChannel,
+	breakUpTo,
+	forgetChannel,
+	loseChannel,
+	MOST_PARKED,
+	queueProfile,
+} from './channels.ts';
 import { isStale } from './contact-kit.ts';
 import type { EngineContext, Work } from './context.ts';
-import { ONLY, parkedKey } from './records.ts';
+import { ONLY, parkedKey, type ConversationRow } from './records.ts';
 import { missingIn } from './repairs.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -26,14 +33,16 @@ export async function mendChannels(context: EngineContext): Promise<Conversation
 	const incomplete: ConversationId[] = [];
 	for (const { key, value } of await store.list('conversations', EVERYTHING)) {
 		if (value.state.kind === 'refused') continue; // nobody to found one with
+		if (value.state.kind === 'removed' || value.state.kind === 'left') continue;
 		for (const channel of value.channels) {
 			const row = await store.get('channels', channel);
-			if (row?.status === 'broken') continue;
+			if (row?.status === 'broken' || row?.status === 'lost') continue;
 			if (row && (await store.get('trees', channel))) continue;
 			await persist((tx) => replaceLost({ ...context, tx }, value.id, channel));
 		}
 		const row = await store.get('channels', value.channels[0] ?? '');
-		if (row && missingIn(value, row).length > 0) incomplete.push(key as ConversationId);
+		if (row && (await missingIn(store, value, row)).length > 0)
+			incomplete.push(key as ConversationId);
 	}
 	return incomplete;
 }
@@ -43,10 +52,39 @@ async function replaceLost(work: Work, id: ConversationId, lost: ChannelId): Pro
 	const { tx } = work;
 	const conversation = await tx.get('conversations', id);
 	if (!conversation) return;
+	if (conversation.group) {
+		await loseGroupState(work, conversation, lost);
+		return;
+	}
 	const channels = conversation.channels.filter((channel) => channel !== lost);
 	tx.put('conversations', id, { ...conversation, channels });
 	await forgetChannel(tx, lost);
 	await breakUpTo(work, id, conversation.generation);
+}
+
+/** Of a group all is known that a new state needs; an older channel of it is nobody's any more. */
+async function loseGroupState(
+	work: Work,
+	conversation: ConversationRow,
+	lost: ChannelId,
+): Promise<void> {
+	const { tx } = work;
+	const row = await tx.get('channels', lost);
+	const { mending } = (await tx.get('groups', conversation.group ?? '')) ?? {};
+	if (conversation.channels[0] !== lost || !mending || row?.status === 'founding') {
+		await forgetChannel(tx, lost);
+		const channels = conversation.channels.filter((channel) => channel !== lost);
+		tx.put('conversations', conversation.id, { ...conversation, channels });
+		return;
+	}
+	const { generation, epoch } = mending;
+	tx.delete('trees', lost); // half a state is none
+	loseChannel(work, {
+		...{ channel: lost, conversation: conversation.id, generation, epoch, status: 'lost' },
+		...{ treeId: '', ratchet: new Uint8Array(), others: [], sentCount: 0, counts: {}, parked: 0 },
+		...row,
+		staged: undefined,
+	});
 }
 
 /**
@@ -69,7 +107,15 @@ export async function tellProfile({ store, persist }: EngineContext): Promise<vo
 	if (!me) return;
 	for (const { value } of await store.list('people', EVERYTHING)) {
 		// The first time it goes with the channel.
-		if (value.toldProfile === 0 || value.toldProfile >= me.profileVersion) continue;
+		const { conversation, toldProfile } = value;
+		if (!conversation || toldProfile === 0 || toldProfile >= me.profileVersion) continue;
+		await persist((tx) => Promise.resolve(queueProfile(tx, conversation)));
+	}
+	for (const { value } of await store.list('groups', EVERYTHING)) {
+		if (!value.mending || value.toldProfile === 0) continue;
+		if (value.toldProfile >= me.profileVersion) continue;
+		const { kind } = (await store.get('conversations', value.conversation))?.state ?? {};
+		if (kind !== 'open') continue;
 		await persist((tx) => Promise.resolve(queueProfile(tx, value.conversation)));
 	}
 }
@@ -78,9 +124,10 @@ export async function tellProfile({ store, persist }: EngineContext): Promise<vo
 async function renewKits({ store, persist, clock }: EngineContext): Promise<void> {
 	for (const { key, value } of await store.list('contactAddresses', EVERYTHING)) {
 		const keys = await store.get('keyPackages', value.keyPackageRef);
-		const person = await store.get('people', key);
-		if (!person || (keys && !isStale(keys, clock.now()))) continue;
-		await persist((tx) => Promise.resolve(queueProfile(tx, person.conversation)));
+		const known = (await store.get('people', key)) ?? (await store.get('groups', key));
+		const conversation = known?.conversation;
+		if (!conversation || (keys && !isStale(keys, clock.now()))) continue;
+		await persist((tx) => Promise.resolve(queueProfile(tx, conversation)));
 	}
 }
 

@@ -7,7 +7,10 @@ import type { AccountId, Address, ConversationId, DeviceId, MessageId } from '..
 
 export {
 	CLOCK_SKEW_NOTICE,
+	DEFAULT_GROUP_MEMBERS,
 	INLINE_TEXT_CHARACTERS,
+	MAX_DESCRIPTION_CHARACTERS,
+	MAX_GROUP_PICTURE_BYTES,
 	MAX_NAME_CHARACTERS,
 	MAX_PICTURE_BYTES,
 	MAX_TEXT_BYTES,
@@ -52,14 +55,75 @@ export interface Person {
 
 /** Where a conversation stands. */
 export type ConversationState =
-	/** Written to through an invite link, not yet taken by the relay. */
+	/** Written to through an invite link, or a group just made: not yet taken by the relay. */
 	| { readonly kind: 'inviting' }
 	| { readonly kind: 'open' }
 	/** The link did not work; nothing that was written has left this device. */
 	| { readonly kind: 'refused'; readonly reason: AddressState }
 	| { readonly kind: 'blocked' }
 	/** Came back from a backup without a way to reach the other side: open again with a link from them. */
-	| { readonly kind: 'restored' };
+	| { readonly kind: 'restored' }
+	/** Not in this group any more. `by`: the own account where nobody says who it was. `at`: relay time, ms. */
+	| { readonly kind: 'removed'; readonly by: AccountId; readonly at: number }
+	| { readonly kind: 'left'; readonly at: number }
+	/** Somebody went beyond their rights, or the group came apart: an admin may recreate it. */
+	| { readonly kind: 'frozen'; readonly at: number };
+
+/** Exactly one owner; who is not named otherwise is a member. */
+export type Role = 'owner' | 'admin' | 'member';
+
+/** What a group tells of itself. */
+export interface GroupAbout {
+	readonly name: string;
+	readonly description: string;
+	readonly picture: Uint8Array | null;
+}
+
+/** Who may write, change name and picture, and add people. Owner and admins always may. */
+export interface GroupPolicy {
+	readonly write: 'everyone' | 'admins';
+	readonly change: 'everyone' | 'admins';
+	readonly invite: 'everyone' | 'admins';
+}
+
+/** A group as everybody starts it. */
+export const DEFAULT_POLICY: GroupPolicy = {
+	write: 'everyone',
+	change: 'admins',
+	invite: 'admins',
+};
+
+export interface GroupMemberView {
+	readonly account: AccountId;
+	readonly profile: Profile;
+	readonly role: Role;
+	readonly me: boolean;
+	/** The conversation with them alone, if there is one. */
+	readonly conversation: ConversationId | undefined;
+}
+
+/** What somebody wants to change in a group. */
+export type GroupIntention =
+	| { readonly kind: 'add'; readonly people: readonly AccountId[] }
+	| { readonly kind: 'remove'; readonly account: AccountId }
+	| { readonly kind: 'about'; readonly about: Partial<GroupAbout> }
+	| { readonly kind: 'policy'; readonly policy: Partial<GroupPolicy> }
+	/** `owner` hands the group over: who had it is an admin from then on. */
+	| { readonly kind: 'role'; readonly account: AccountId; readonly role: Role }
+	/** `successor`: the next owner, where the owner leaves; undefined lets Kith choose. */
+	| { readonly kind: 'leave'; readonly successor: AccountId | undefined }
+	/** Founds a frozen group anew, with everybody who can be reached. */
+	| { readonly kind: 'recreate' };
+
+/** Why an intention is not taken at all. */
+export type GroupRefusal =
+	| { readonly kind: 'empty-name' }
+	| { readonly kind: 'too-many'; readonly limit: number }
+	/** Nobody can add these: they never gave this device a way to. */
+	| { readonly kind: 'not-reachable'; readonly people: readonly AccountId[] }
+	| { readonly kind: 'not-allowed' }
+	| { readonly kind: 'closed' }
+	| { readonly kind: 'storage-full' };
 
 /** Somebody who wrote in a history that came from another messenger. */
 export interface Participant {
@@ -79,6 +143,15 @@ export type ConversationSubject =
 			readonly participants: readonly Participant[];
 			/** When it was imported, ms. */
 			readonly at: number;
+	  }
+	| {
+			readonly kind: 'group';
+			readonly about: GroupAbout;
+			readonly policy: GroupPolicy;
+			/** People in it, this one included while in it. */
+			readonly size: number;
+			/** Undefined once this person is not in it any more. */
+			readonly role: Role | undefined;
 	  };
 
 export interface Conversation {
@@ -139,8 +212,33 @@ export type MessageBody =
 	| { readonly kind: 'newer' }
 	/** What only a history of another messenger holds. */
 	| ForeignBody
-	/** A line of the system in the log. */
-	| { readonly kind: 'event'; readonly event: 'joined' | 'safety-number-changed' };
+	/** A line of the system in the log. Whoever did it is the message's author. */
+	| { readonly kind: 'event'; readonly event: LogEvent };
+
+export type LogEvent =
+	| { readonly kind: 'joined' }
+	| { readonly kind: 'safety-number-changed' }
+	| { readonly kind: 'group-created' }
+	| { readonly kind: 'added'; readonly who: readonly AccountId[] }
+	| { readonly kind: 'removed'; readonly who: readonly AccountId[] }
+	| { readonly kind: 'left'; readonly who: AccountId }
+	| { readonly kind: 'renamed'; readonly name: string }
+	| { readonly kind: 'described' }
+	| { readonly kind: 'pictured' }
+	| { readonly kind: 'role'; readonly who: AccountId; readonly role: Role }
+	| { readonly kind: 'policy'; readonly policy: GroupPolicy }
+	| { readonly kind: 'frozen' }
+	| { readonly kind: 'recreated' }
+	/** Own change that the group does not allow any more, or that nobody could be reached for. */
+	| { readonly kind: 'not-done'; readonly intention: GroupIntention['kind'] };
+
+export type GroupEvent = Exclude<LogEvent, { readonly kind: 'joined' | 'safety-number-changed' }>;
+
+export interface NamedInEvent {
+	/** Whoever did it; undefined for the reader. */
+	readonly by: string | undefined;
+	readonly who: readonly string[];
+}
 
 export type ForeignBody =
 	/** A line that the other messenger wrote itself; nobody is its author. */
@@ -219,6 +317,8 @@ export interface Presence {
 	readonly path: Path;
 	readonly online: boolean;
 	readonly typing: boolean;
+	/** Who is typing, longest first. */
+	readonly typists: readonly AccountId[];
 }
 
 export interface LiveState {
@@ -294,4 +394,6 @@ export interface PageWords {
 	/** Events of the log; `name` is the other side's. */
 	readonly joined: string;
 	readonly safetyNumberChanged: string;
+	/** A line of a group's log, by the people whom it names. */
+	readonly group: (event: GroupEvent, named: NamedInEvent) => string;
 }

@@ -7,13 +7,18 @@ import type { EngineContext, Work } from './context.ts';
 import type { DeliveryOutcome, DeliveryRoutes } from './delivery.ts';
 import type { RelaySession } from './relay-session.ts';
 import { sealQueued, type ReadyEnvelope } from './seal.ts';
-import { inConversation, outboxKey, type OutboxRow } from './records.ts';
+import { loseChannel } from './channels.ts';
+import { countReceipts } from './group-receipts.ts';
+import { inConversation, outboxKey, type ChannelRow, type OutboxRow } from './records.ts';
 import { raiseDelivery, writeDelivery } from './threads.ts';
 
 /** Wait after a refusal that names none. */
 const RETRY_AFTER = 5_000;
 /** Conversations with something to send that one start looks at. */
 const MOST_ROWS = 20_000;
+/** Devices that are told at once what was read. */
+const MOST_AT_ONCE = 31;
+const RECEIPTS_EVERY = 10_000;
 
 export interface Outbox {
 	/** Something may be sendable in this conversation. */
@@ -48,6 +53,8 @@ class OutboxPump implements Outbox {
 	readonly #underway = new Set<string>();
 	readonly #planned = new Set<ConversationId>();
 	readonly #settled = new Map<ConversationId, Settled[]>();
+	readonly #receiptsDue = new Map<ConversationId, number>();
+	readonly #receiptsPlanned = new Set<ConversationId>();
 
 	constructor(context: EngineContext, session: () => RelaySession, routes: DeliveryRoutes) {
 		this.#context = context;
@@ -78,16 +85,43 @@ class OutboxPump implements Outbox {
 		const waiting = await store.list('outbox', { prefix: inConversation(id), limit: 1 });
 		if (waiting.length === 0) return;
 		const conversation = await store.get('conversations', id);
-		if (!conversation?.account || conversation.state.kind === 'refused') return;
+		if (!conversation || !(conversation.account ?? conversation.group)) return;
+		if (conversation.state.kind === 'refused') return;
+		if (conversation.state.kind === 'left' || conversation.state.kind === 'removed') {
+			if (this.#session().caughtUp) await this.#commits.leave(id);
+			return;
+		}
 		const channel = await this.#commits.usableChannel(conversation);
 		if (!channel) return;
 		const online = this.#session().caughtUp;
-		if (online) await this.#commits.rotate(id);
+		if (online) await this.#commits.advance(conversation);
 		// Without the relay the epoch cannot move, so what goes directly may be sealed with the one we have.
 		if (!online && !this.#routes.reachesDirectly(channel.others)) return;
-		const { envelopes, others, more } = await sealQueued(this.#context, id, this.#underway);
+		const holdsReceipts = this.#holdsReceipts(id, channel);
+		const underway = this.#underway;
+		const { envelopes, others, more } = await sealQueued(this.#context, id, {
+			holdsReceipts,
+			underway,
+		});
 		for (const envelope of envelopes) this.#send(id, envelope, others);
 		if (more) this.pump(id);
+	}
+
+	/** In larger groups what was read is told every now and then, all at once. */
+	#holdsReceipts(id: ConversationId, { others }: ChannelRow): boolean {
+		if (others.length <= MOST_AT_ONCE) return false;
+		const now = this.#context.clock.now();
+		const next = this.#receiptsDue.get(id) ?? 0;
+		if (now >= next) {
+			this.#receiptsDue.set(id, now + RECEIPTS_EVERY);
+			this.#receiptsPlanned.delete(id);
+			return false;
+		}
+		if (!this.#receiptsPlanned.has(id)) {
+			this.#receiptsPlanned.add(id);
+			this.#later(id, next - now);
+		}
+		return true;
 	}
 
 	#send(id: ConversationId, { key, sealed }: ReadyEnvelope, others: readonly DeviceId[]): void {
@@ -161,6 +195,7 @@ async function settleOne(work: Work, id: ConversationId, answer: Settled): Promi
 	tx.delete('outbox', key);
 	const message = row.kind === 'text' ? await tx.get('messages', key) : undefined;
 	if (message) await raiseDelivery(tx, message.id, { kind: 'sent' });
+	if (message && conversation.group) await countReceipts(tx, message.id);
 }
 
 /** The protocol refuses these bytes: the same is sealed anew, or fails where that cannot help. */
@@ -178,7 +213,9 @@ async function settleRefused(
 		// Sealing again would give the same epoch, and the commits in between are not in our mail any more.
 		const isStuck = caughtUp && channel && channel.epoch <= sealed.epoch;
 		if (channel?.status === 'open' && (isGone(code) || isStuck)) {
-			await giveUpChannel(work, channel, code);
+			const conversation = await tx.get('conversations', channel.conversation);
+			if (!conversation?.group) await giveUpChannel(work, channel, code);
+			else if (caughtUp && conversation.channels[0] === channel.channel) loseChannel(work, channel);
 		}
 		return;
 	}

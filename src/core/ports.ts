@@ -67,6 +67,18 @@ export interface StagedCommit {
 	readonly next: GroupState;
 }
 
+/** Something sealed to the public key of one leaf. */
+export interface LeafBox {
+	readonly leaf: number;
+	readonly sealed: Uint8Array;
+}
+
+/** The private half of a device's own leaf: all that opens a {@link LeafBox}. */
+export interface LeafKey {
+	readonly leaf: number;
+	readonly key: Uint8Array;
+}
+
 export type GroupFailure =
 	/** Not MLS, truncated, or breaking a rule of the RFC. */
 	| 'malformed'
@@ -84,6 +96,8 @@ export type Opened =
 			readonly sender: GroupMember;
 			readonly plaintext: Uint8Array;
 			readonly authenticated: Uint8Array;
+			/** The one it was sealed in. */
+			readonly epoch: Epoch;
 	  }
 	| {
 			readonly kind: 'commit';
@@ -125,8 +139,20 @@ export interface GroupCrypto {
 		plaintext: Uint8Array,
 		authenticated: Uint8Array,
 	): Promise<{ readonly state: GroupState; readonly bytes: Uint8Array }>;
+	/** What a sealed message claims of itself in the clear; nobody vouches for it. Undefined for anything else. */
+	claimOf(bytes: Uint8Array): Uint8Array | undefined;
 	/** Opens a message or a commit. Never throws on foreign bytes. */
 	open(state: GroupState, bytes: Uint8Array): Promise<Opened>;
+	/** Seals to every leaf by its public key (EncryptWithLabel, RFC 9420 5.1.3), bound to `scope`. */
+	sealToLeaves(state: GroupState, scope: string, plain: Uint8Array): Promise<readonly LeafBox[]>;
+	/** Changes with each commit of this device, and with no other. */
+	leafKey(state: GroupState): LeafKey;
+	/** Undefined if none of the boxes is for this leaf and this scope. */
+	openAsLeaf(
+		own: LeafKey,
+		scope: string,
+		boxes: readonly LeafBox[],
+	): Promise<Uint8Array | undefined>;
 	/**
 	 * Opens as many of the first messages as open plainly, each on the state that the one before left: far cheaper than
 	 * one by one. Where it stops, `open` says why.
@@ -182,6 +208,10 @@ export interface WhisperScope {
 export interface SmallCrypto {
 	/** Keys of an invite link from its 32-byte secret (SPEC AD-5). */
 	inviteKeys(secret: Uint8Array): Promise<InviteKeys>;
+	/** AES-256-GCM under 32 bytes of `secret`, bound to `scope` (SPEC CH-11). */
+	sealUnder(secret: Uint8Array, scope: string, plain: Uint8Array): Promise<Uint8Array>;
+	/** Undefined for what was not sealed so. */
+	openUnder(secret: Uint8Array, scope: string, sealed: Uint8Array): Promise<Uint8Array | undefined>;
 	sealWhisper(scope: WhisperScope, identity: Identity, payload: Uint8Array): Promise<Uint8Array>;
 	/** Undefined unless it was sealed for this scope and signed by one of `members`. */
 	openWhisper(

@@ -1,7 +1,7 @@
 // Who is there, who is typing, and which path is in use. Nothing of it is stored, all of it fades by itself, and nothing
 // is shown that is not known.
 import type { Whisper } from '../protocol/content.ts';
-import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
+import type { AccountId, ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { EngineContext } from './context.ts';
 import type { Connection, LiveState, Presence } from './model.ts';
 import type { PeerMesh } from './peers.ts';
@@ -16,10 +16,19 @@ const TYPING_FADES = 6_000;
 const ASK_AGAIN_AFTER = 3_000;
 /** Newest conversations that are told that this device came online. */
 const MOST_TOLD = 20;
+/** In larger groups nobody says that they are there: everybody would have to answer. */
+const MOST_TOLD_IN_GROUP = 31;
+
+/** One device, as it was heard last. */
+interface Heard {
+	readonly account: AccountId;
+	until: number;
+	typingUntil: number;
+}
 
 interface Party {
 	readonly channel: ChannelId;
-	readonly devices: Map<DeviceId, { until: number; typingUntil: number }>;
+	readonly devices: Map<DeviceId, Heard>;
 }
 
 export interface PresenceBoard {
@@ -91,10 +100,10 @@ class Board implements PresenceBoard {
 		this.#publish();
 	}
 
-	heard({ conversation, channel, device, whisper }: HeardWhisper): void {
+	heard({ conversation, channel, account, device, whisper }: HeardWhisper): void {
 		const now = this.#context.clock.now();
 		const party = this.#partyOf(conversation, channel);
-		const entry = party.devices.get(device) ?? { until: 0, typingUntil: 0 };
+		const entry = party.devices.get(device) ?? { account, until: 0, typingUntil: 0 };
 		if (whisper.type === 'typing') {
 			entry.typingUntil = whisper.on ? now + TYPING_FADES : 0;
 			// Nobody types who is not there; but whoever hides their presence is not there any longer than that.
@@ -129,7 +138,7 @@ class Board implements PresenceBoard {
 		const { store } = this.#context;
 		const channel = (await store.get('conversations', conversation))?.channels[0];
 		const row = channel && (await store.get('channels', channel));
-		if (row && row.status === 'open') {
+		if (row?.status === 'open' && row.others.length <= MOST_TOLD_IN_GROUP) {
 			this.#tell(row.channel, row.others, { online: this.#visible, reply: true });
 		}
 	}
@@ -227,17 +236,19 @@ class Board implements PresenceBoard {
 			let online = false;
 			let typing = false;
 			let direct = devices.size > 0;
-			for (const [device, { until, typingUntil }] of devices) {
+			const typists = new Set<AccountId>();
+			for (const [device, { account, until, typingUntil }] of devices) {
 				const linked = this.#mesh.isLinked(device);
 				online ||= linked || until > now;
 				typing ||= typingUntil > now;
+				if (typingUntil > now) typists.add(account);
 				direct &&= linked;
 				if (until > now) fadesAt = Math.min(fadesAt, until);
 				if (typingUntil > now) fadesAt = Math.min(fadesAt, typingUntil);
 			}
 			const relay = this.#connection.kind === 'online' || this.#connection.kind === 'updating';
 			const path = direct ? 'direct' : relay ? 'relay' : 'offline';
-			presence.set(conversation, { path, online, typing });
+			presence.set(conversation, { path, online, typing, typists: [...typists] });
 		}
 		this.#cancelFade();
 		if (fadesAt < Infinity) {

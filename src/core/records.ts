@@ -1,7 +1,7 @@
 // The rows of the store: what this device keeps, each under a text key. Key order is list order, so keys are built
 // here and nowhere else. Rows are plain data (CBOR); the storage room seals them before they touch a disk.
 import type { Profile } from '../protocol/content.ts';
-import type { FrozenGroup } from './ports.ts';
+import type { FrozenGroup, LeafKey } from './ports.ts';
 import type {
 	AccountId,
 	Address,
@@ -10,16 +10,21 @@ import type {
 	DeviceId,
 	EnvelopeId,
 	Epoch,
+	GroupId,
 	MessageId,
 } from '../protocol/ids.ts';
 import type {
 	ConversationState,
 	ConversationSubject,
 	Delivery,
+	GroupAbout,
+	GroupIntention,
+	GroupPolicy,
 	Invite,
 	MessageBody,
 	MessageSummary,
 	Position,
+	Role,
 	Settings,
 	Verification,
 } from './model.ts';
@@ -40,12 +45,14 @@ interface ClockRow {
 
 export interface ConversationRow {
 	readonly id: ConversationId;
-	/** Undefined for notes. */
+	/** The person it is with; undefined for notes and groups. */
 	readonly account: AccountId | undefined;
+	/** The group it is with. */
+	readonly group?: GroupId | undefined;
 	readonly state: ConversationState;
 	/** How to found a channel: the invite link or the contact's own address for us. */
 	readonly entry: Entrance | undefined;
-	/** Channels with this person; the one in use for sending comes first (SPEC CH-9). */
+	/** Channels with this person or group; the one in use for sending comes first (SPEC CH-9). */
 	readonly channels: readonly ChannelId[];
 	/** The highest of any channel here ever, or -1. */
 	readonly generation: number;
@@ -68,6 +75,31 @@ export interface ConversationRow {
 }
 
 export type ImportedRow = Omit<Extract<ConversationSubject, { kind: 'imported' }>, 'kind'>;
+/** A group as this device knows it: of the channel in use, or as it was last. */
+export interface GroupRow {
+	readonly group: GroupId;
+	readonly conversation: ConversationId;
+	readonly about: GroupAbout;
+	readonly policy: GroupPolicy;
+	/** Without those who are leaving; in the order of their leaves. */
+	readonly members: readonly { readonly account: AccountId; readonly role: Role }[];
+	/** What a lost state is mended with; undefined until the group is founded or joined. */
+	readonly mending: GroupMending | undefined;
+	/** Version of the own profile that was last put into the outbox for them. */
+	readonly toldProfile: number;
+}
+
+export interface GroupMending {
+	readonly generation: number;
+	/** The highest ever: no snapshot of an earlier one is taken. */
+	readonly epoch: Epoch;
+	/** Seals its snapshots. */
+	readonly secret: Uint8Array;
+	/** Opens the secret that took its place. */
+	readonly own: LeafKey;
+	/** Whose devices they are: names the author of what cannot be opened. */
+	readonly devices: Readonly<Record<DeviceId, AccountId>>;
+}
 
 export interface Entrance {
 	readonly address: Address;
@@ -79,7 +111,8 @@ export interface PersonRow {
 	readonly profile: Profile;
 	readonly verification: Verification;
 	readonly lastSeen: number | undefined;
-	readonly conversation: ConversationId;
+	/** The conversation with them alone; undefined for who is known from groups only. */
+	readonly conversation: ConversationId | undefined;
 	/** An address and key package they gave to us alone. */
 	readonly entry: Entrance | undefined;
 	/** Version of `profile`, by their count; 0 for what an invite link showed. */
@@ -125,6 +158,8 @@ export type SmallRow =
 			readonly read: readonly MessageId[];
 	  }
 	| { readonly kind: 'profile' }
+	/** Who is in the group, for those who were just added. */
+	| { readonly kind: 'roster' }
 	| {
 			readonly kind: 'repair';
 			readonly device: DeviceId;
@@ -144,8 +179,18 @@ export type OutboxRow =
 			/** The unreadable envelope that this sending replaces. */
 			readonly replaces: EnvelopeId | undefined;
 	  }
-	/** Own keys in this channel should be renewed by a commit. */
-	| { readonly kind: 'rotate'; readonly channel: ChannelId }
+	/** A change of the group that waits to be carried out. `found`: the group itself, with its first people. */
+	| {
+			readonly kind: 'change';
+			readonly intention:
+				GroupIntention | { readonly kind: 'found'; readonly people: readonly AccountId[] };
+	  }
+	/** Own keys in this channel should be renewed by a commit; in groups not before `due` (ms). */
+	| { readonly kind: 'rotate'; readonly channel: ChannelId; readonly due?: number }
+	/** Somebody leaves this group, and nobody may have taken them out by `due` (ms). */
+	| { readonly kind: 'sweep'; readonly due: number }
+	/** The relay must still be told that this device is out of a channel. */
+	| { readonly kind: 'leave'; readonly channel: ChannelId }
 	| SmallRow
 	/** A small row on its way; what it says stays, for it may have to be sealed anew, as text may. */
 	| {
@@ -157,8 +202,11 @@ export type OutboxRow =
 export interface ChannelRow {
 	readonly channel: ChannelId;
 	readonly conversation: ConversationId;
-	/** `broken`: cannot be used any more; a new generation takes its place. */
-	readonly status: 'founding' | 'open' | 'broken';
+	/**
+	 * `broken`: cannot be used any more; a new generation takes its place. `lost`: a group's channel whose state this
+	 * device does not have, or cannot follow; it comes back by a snapshot.
+	 */
+	readonly status: 'founding' | 'open' | 'lost' | 'broken';
 	readonly generation: number;
 	readonly epoch: Epoch;
 	/** Which of `trees` belongs to it, and the per-message part of the group. */
@@ -172,6 +220,15 @@ export interface ChannelRow {
 	/** Per sending device: every count up to `to` came; `holes` did not, or not yet. */
 	readonly counts: Readonly<Record<DeviceId, CountRow>>;
 	readonly parked: number;
+	/** Groups: the first epoch that this device was in. What is older was never for it. */
+	readonly joined?: Epoch;
+	/** Groups: who might write from an epoch on, the latest last; null: everybody. */
+	readonly writers?: readonly WritersRow[];
+}
+
+export interface WritersRow {
+	readonly from: Epoch;
+	readonly accounts: readonly AccountId[] | null;
 }
 
 export interface CountRow {
@@ -186,6 +243,12 @@ export interface StagedRow {
 	readonly expected: Epoch;
 	readonly add: readonly { readonly leaf: number; readonly address: Address }[];
 	readonly welcome: Uint8Array | undefined;
+	readonly remove?: readonly number[];
+	/** See SPEC CH-11. */
+	readonly snapshot?: Uint8Array | undefined;
+	/** The outbox row that this commit carries out, and what is left of it afterwards. */
+	readonly change?: string | undefined;
+	readonly rest?: GroupIntention | undefined;
 	readonly others: readonly DeviceId[];
 	readonly next: FrozenGroup;
 }
@@ -203,7 +266,9 @@ export interface KeyPackageRow {
 	readonly privatePart: Uint8Array;
 	readonly purpose:
 		| { readonly kind: 'invite'; readonly address: Address }
-		| { readonly kind: 'contact'; readonly account: AccountId };
+		| { readonly kind: 'contact'; readonly account: AccountId }
+		/** For founding this group anew. */
+		| { readonly kind: 'group'; readonly group: GroupId };
 	readonly created: number;
 }
 
@@ -216,11 +281,22 @@ export interface InviteRow {
 	readonly todo: 'put' | 'revoke' | undefined;
 }
 
-/** An own address given to one contact. */
+/** An own address given to one contact, or to the members of one group. */
 interface ContactAddressRow {
 	readonly address: Address;
 	readonly keyPackageRef: string;
 	readonly registered: boolean;
+	/** The relay must still be told that nobody may be brought here by it. Stands under the address itself. */
+	readonly revoked?: true;
+}
+
+/** Who has an own message of a group. */
+interface ReceiptsRow {
+	/** The people it was sealed for. */
+	readonly audience: readonly AccountId[];
+	/** Those who read it are not named here again. */
+	readonly delivered: readonly AccountId[];
+	readonly read: readonly AccountId[];
 }
 
 export interface Rows {
@@ -245,6 +321,12 @@ export interface Rows {
 	keyPackages: KeyPackageRow;
 	invites: InviteRow;
 	contactAddresses: ContactAddressRow;
+	/** By group id. */
+	groups: GroupRow;
+	/** By group and account: how to found the group anew with them. */
+	entrances: Entrance;
+	/** By the id of an own message, in groups. */
+	receipts: ReceiptsRow;
 }
 
 export type StoreName = keyof Rows;
@@ -274,10 +356,20 @@ export const outboxKey = {
 	rotations: (conversation: ConversationId) => `${conversation}/!5rotate/`,
 	rotate: (conversation: ConversationId, channel: ChannelId) =>
 		`${conversation}/!5rotate/${channel}`,
+	sweep: (conversation: ConversationId) => `${conversation}/!7sweep`,
+	leave: (conversation: ConversationId, channel: ChannelId) => `${conversation}/!8leave/${channel}`,
+	roster: (conversation: ConversationId) => `${conversation}/!4roster`,
+	changes: (conversation: ConversationId) => `${conversation}/!6change/`,
+	change: (conversation: ConversationId, order: string) => `${conversation}/!6change/${order}`,
 	/** `envelope`: the first one that it was sealed into. */
 	small: (conversation: ConversationId, envelope: EnvelopeId) =>
 		`${conversation}/!0small/${envelope}`,
 	conversation: (key: string) => key.slice(0, key.indexOf('/')) as ConversationId,
+};
+
+export const entranceKey = {
+	of: (group: GroupId, account: AccountId) => `${group}/${account}`,
+	group: (group: GroupId) => `${group}/`,
 };
 
 export const parkedKey = {

@@ -44,6 +44,10 @@ export type Answer =
 	/** The connection ended first: the relay may or may not have taken it. */
 	| { readonly type: 'unknown' };
 
+export type SnapshotAnswer =
+	| Exclude<Answer, { type: 'accepted' }>
+	| { readonly type: 'snapshot'; readonly epoch: number; readonly sealed: Uint8Array | null };
+
 export interface RelayFacts {
 	readonly software: string;
 	readonly retention: number;
@@ -67,7 +71,9 @@ export interface RelaySession {
 	readonly caughtUp: boolean;
 	/** Undefined before the first login. */
 	readonly facts: RelayFacts | undefined;
-	ask(question: Question): Promise<Answer>;
+	ask(question: Exclude<Question, { type: 'fetchSnapshot' }>): Promise<Answer>;
+	/** The newest sealed state of a channel that this device is in (SPEC CH-12). */
+	fetchSnapshot(channel: ChannelId): Promise<SnapshotAnswer>;
 	/** Fire and forget: lost if there is no connection. */
 	tell(frame: Extract<UpFrame, { type: 'whisper' | 'acknowledge' }>): void;
 	/** Try now instead of at the planned time; probes a connection that may be half open. */
@@ -86,7 +92,7 @@ interface Ports {
 /** One attempt at a connection, from opening the socket to its end. */
 interface Attempt {
 	readonly connection: RelayConnection;
-	readonly waiting: Map<number, (answer: Answer) => void>;
+	readonly waiting: Map<number, (answer: Answer | SnapshotAnswer) => void>;
 	ready: boolean;
 	cancelTimer: () => void;
 	awaitingPong: boolean;
@@ -121,7 +127,17 @@ class Session implements RelaySession {
 		return this.#facts;
 	}
 
-	ask(question: Question): Promise<Answer> {
+	async ask(question: Exclude<Question, { type: 'fetchSnapshot' }>): Promise<Answer> {
+		const answer = await this.#question(question);
+		return answer.type === 'snapshot' ? { type: 'unknown' } : answer;
+	}
+
+	async fetchSnapshot(channel: ChannelId): Promise<SnapshotAnswer> {
+		const answer = await this.#question({ type: 'fetchSnapshot', channel });
+		return answer.type === 'accepted' ? { type: 'unknown' } : answer;
+	}
+
+	#question(question: Question): Promise<Answer | SnapshotAnswer> {
 		const attempt = this.#current;
 		if (!attempt?.ready) return Promise.resolve({ type: 'unknown' });
 		return new Promise((resolve) => {
@@ -198,6 +214,7 @@ class Session implements RelaySession {
 				this.#answer(attempt, frame.request, { type: 'accepted' });
 				break;
 			case 'refused':
+			case 'snapshot':
 				this.#answer(attempt, frame.request, frame);
 				break;
 			case 'whispered':
@@ -250,7 +267,7 @@ class Session implements RelaySession {
 		this.#keepAlive(attempt);
 	}
 
-	#answer(attempt: Attempt, request: number, answer: Answer): void {
+	#answer(attempt: Attempt, request: number, answer: Answer | SnapshotAnswer): void {
 		const resolve = attempt.waiting.get(request);
 		attempt.waiting.delete(request);
 		resolve?.(answer);

@@ -4,6 +4,7 @@ import type { Content } from '../protocol/content.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
+import { claimedAuthor } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import type { MessageBody } from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
@@ -14,6 +15,7 @@ import {
 	type ChannelRow,
 	type ConversationRow,
 	type CountRow,
+	type MessageRow,
 } from './records.ts';
 import { addMessage, removeMessage } from './threads.ts';
 
@@ -35,7 +37,9 @@ export function countText(
 	row: ChannelRow,
 	{ device, count }: { readonly device: DeviceId; readonly count: number },
 ): ChannelRow {
-	const before: CountRow = row.counts[device] ?? { to: 0, holes: [] };
+	// Of what was said before we were there nothing is missing.
+	const first = (row.joined ?? 0) > 1 ? Math.max(0, count - 1) : 0;
+	const before: CountRow = row.counts[device] ?? { to: first, holes: [] };
 	let { to, holes } = before;
 	if (count > to) {
 		const missing = [];
@@ -100,9 +104,9 @@ export async function placeUnreadable(
 ): Promise<void> {
 	const { tx } = work;
 	const conversation = await tx.get('conversations', row.conversation);
-	const [device] = row.others;
-	if (!conversation?.account || !device) return;
-	const by = { account: conversation.account, device };
+	const by = conversation && (await authorOf(work, row, { conversation, body: incoming.body }));
+	if (!by || by.device === work.identity.device) return;
+	const { device } = by;
 	const body = { kind: 'unreadable', state: 'asked' } as const;
 	const { envelope } = incoming;
 	// Beyond the bound the count of the next readable message tells what is missing.
@@ -112,7 +116,19 @@ export async function placeUnreadable(
 	if (!fresh) return;
 	const unreadable = [...fresh.unreadable, envelope];
 	tx.put('conversations', fresh.id, { ...fresh, unreadable });
+	// In a group that came apart every question is unreadable too: there the next look for gaps asks.
+	if (conversation.group) return;
 	await askAgain(tx, row.conversation, { device, envelopes: [envelope], counts: [] });
+}
+
+/** Between two people there is one other side; in a group the message claims to be somebody's. */
+async function authorOf(
+	work: Work,
+	{ others: [other] }: ChannelRow,
+	{ conversation, body }: { readonly conversation: ConversationRow; readonly body: Uint8Array },
+): Promise<Pick<GroupMember, 'account' | 'device'> | undefined> {
+	if (conversation.group) return claimedAuthor(work, conversation.id, body);
+	return conversation.account && other && { account: conversation.account, device: other };
 }
 
 /** Takes the placeholders of these envelopes away, and nothing else that an envelope's id may happen to name. */
@@ -133,8 +149,18 @@ export async function removeUnreadable(
 	}
 }
 
-/** Whoever did not answer for as long as a relay keeps mail will not: those placeholders say that it is lost. */
-export async function giveUpOld({ tx, clock }: Work, id: ConversationId): Promise<void> {
+/** Whoever did not answer for as long as a relay keeps mail will not. */
+export function giveUpOld({ tx, clock }: Work, id: ConversationId): Promise<void> {
+	const longAgo = clock.now() - DEFAULT_RETENTION;
+	return giveUpAsking(tx, id, ({ received }) => received <= longAgo);
+}
+
+/** Placeholders that nobody will replace any more say that what they stand for is lost. */
+export async function giveUpAsking(
+	tx: Transaction,
+	id: ConversationId,
+	isInVain: (placeholder: MessageRow) => boolean,
+): Promise<void> {
 	const conversation = await tx.get('conversations', id);
 	if (!conversation) return;
 	const left: EnvelopeId[] = [];
@@ -142,7 +168,7 @@ export async function giveUpOld({ tx, clock }: Work, id: ConversationId): Promis
 		const key = await tx.get('messageKeys', lineId(envelope));
 		const message = key === undefined ? undefined : await tx.get('messages', key);
 		if (key === undefined || !message) continue;
-		if (message.received > clock.now() - DEFAULT_RETENTION) left.push(envelope);
+		if (!isInVain(message)) left.push(envelope);
 		else tx.put('messages', key, { ...message, body: { kind: 'unreadable', state: 'lost' } });
 	}
 	if (left.length < conversation.unreadable.length) {
@@ -168,16 +194,22 @@ export async function askAgain(
 }
 
 /** Everything that is missing in the channel in use; another's holes died with it. */
-export function missingIn(conversation: ConversationRow, row: ChannelRow): Missing[] {
+export async function missingIn(
+	tx: Pick<Transaction, 'get'>,
+	conversation: ConversationRow,
+	row: ChannelRow,
+): Promise<Missing[]> {
 	const missing = new Map<DeviceId, Missing>();
 	for (const [id, { holes }] of Object.entries(row.counts)) {
 		const device = id as DeviceId;
 		if (holes.length > 0) missing.set(device, { device, envelopes: [], counts: holes });
 	}
-	const [device] = row.others;
-	if (device && conversation.unreadable.length > 0) {
-		const counts = missing.get(device)?.counts ?? [];
-		missing.set(device, { device, envelopes: conversation.unreadable, counts });
+	for (const envelope of conversation.unreadable) {
+		const key = await tx.get('messageKeys', lineId(envelope));
+		const device = key === undefined ? undefined : (await tx.get('messages', key))?.device;
+		if (!device) continue;
+		const { counts, envelopes } = missing.get(device) ?? { counts: [], envelopes: [] };
+		missing.set(device, { device, counts, envelopes: [...envelopes, envelope] });
 	}
 	return [...missing.values()];
 }

@@ -1,10 +1,11 @@
 // Sealing what waits in the outbox: in one transaction the new ratchet, the bytes, and how to find them again.
 import { contents, type Content } from '../protocol/content.ts';
+import { fromBase64Url } from '../protocol/ids.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { loadChannel, saveChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type EngineContext, type Work } from './context.ts';
-import { profileContent } from './contact-kit.ts';
+import { profileContent, rosterContents } from './contact-kit.ts';
 import type { GroupState } from './ports.ts';
 import {
 	carriedKey,
@@ -15,7 +16,8 @@ import {
 	type SealedEnvelope,
 	type SmallRow,
 } from './records.ts';
-import { forgetCarrier } from './threads.ts';
+import { mightWrite } from './group-sight.ts';
+import { forgetCarrier, writeDelivery } from './threads.ts';
 
 /** Envelopes sealed in one transaction. */
 const BATCH = 64;
@@ -37,21 +39,30 @@ interface Ready {
 
 const NOTHING: Ready = { envelopes: [], others: [], more: false };
 
-/**
- * Seals up to a batch of the conversation's rows, oldest first; rows already sealed are returned as they are. Those
- * `underway` are left alone: reading the whole window for each message that is written would cost more than sending it.
- */
+/** What a sealing leaves alone. */
+interface Held {
+	/** Receipts wait for a later time. */
+	readonly holdsReceipts: boolean;
+	/** Keys that are with delivery: reading the whole window for each message that is written would cost more than sending it. */
+	readonly underway: ReadonlySet<string>;
+}
+
+/** Seals up to a batch of the conversation's rows, oldest first; rows already sealed are returned as they are. */
 export function sealQueued(
 	context: EngineContext,
 	conversation: ConversationId,
-	underway: ReadonlySet<string>,
+	{ holdsReceipts, underway }: Held,
 ): Promise<Ready> {
 	return context.persist(async (tx) => {
 		// Chosen in here: a channel that takes over meanwhile must not leave anything behind in the old one.
-		const channel = (await tx.get('conversations', conversation))?.channels[0];
+		const { channels, group } = (await tx.get('conversations', conversation)) ?? {};
+		const channel = channels?.[0];
 		const loaded = channel && (await loadChannel(tx, context.groups, channel));
 		if (loaded?.row.status !== 'open') return NOTHING;
-		const sealing = new Sealing({ ...context, tx }, loaded);
+		const sealing = new Sealing({ ...context, tx }, loaded, {
+			isGroup: group !== undefined,
+			holdsReceipts,
+		});
 		const range = { prefix: inConversation(conversation), limit: WINDOW };
 		const rows = (await tx.list('outbox', range)).filter(({ key }) => !underway.has(key));
 		// Read through the transaction: the list alone would not notice that a row changed.
@@ -83,7 +94,19 @@ class Sealing {
 	readonly #delivered = new Set<MessageId>();
 	readonly #read = new Set<MessageId>();
 
-	constructor(work: Work, { row, state }: LoadedChannel) {
+	readonly #isGroup: boolean;
+	readonly #holdsReceipts: boolean;
+	/** Whose it is, for members that cannot open it; the relay knows that anyhow. */
+	readonly #claim: Uint8Array;
+
+	constructor(
+		work: Work,
+		{ row, state }: LoadedChannel,
+		{ isGroup, holdsReceipts }: { readonly isGroup: boolean; readonly holdsReceipts: boolean },
+	) {
+		this.#isGroup = isGroup;
+		this.#holdsReceipts = holdsReceipts;
+		this.#claim = (isGroup && fromBase64Url(work.identity.device)) || new Uint8Array();
 		this.#work = work;
 		this.#row = row;
 		this.#state = state;
@@ -93,6 +116,9 @@ class Sealing {
 		const { tx } = this.#work;
 		switch (row.kind) {
 			case 'rotate':
+			case 'sweep':
+			case 'leave':
+			case 'change':
 				return;
 			case 'text':
 			case 'small':
@@ -103,9 +129,16 @@ class Sealing {
 				else await this.#small(key, row.says);
 				return;
 			case 'receipt':
+				if (this.#holdsReceipts) return;
 				tx.delete('outbox', key);
 				for (const id of row.delivered) this.#delivered.add(id);
 				for (const id of row.read) this.#read.add(id);
+				return;
+			case 'roster':
+				tx.delete('outbox', key);
+				for (const content of await rosterContents(this.#work, this.#row.conversation)) {
+					await this.#put(undefined, row, content);
+				}
 				return;
 			default:
 				tx.delete('outbox', key);
@@ -128,7 +161,7 @@ class Sealing {
 
 	async #seal(content: Content): Promise<SealedEnvelope> {
 		const plaintext = contents.encode(content);
-		const sealed = await this.#work.groups.seal(this.#state, plaintext, new Uint8Array());
+		const sealed = await this.#work.groups.seal(this.#state, plaintext, this.#claim);
 		this.#state = sealed.state;
 		this.count++;
 		return {
@@ -146,6 +179,18 @@ class Sealing {
 		if (message?.body.kind !== 'text' || arrived) {
 			tx.delete('outbox', key); // discarded, or confirmed after it was queued again
 			return;
+		}
+		const { identity, groups } = this.#work;
+		if (!mightWrite(this.#row, this.#state.epoch, identity.account)) {
+			tx.delete('outbox', key);
+			await writeDelivery(tx, message, { kind: 'failed', reason: 'not-a-member' });
+			return;
+		}
+		if (this.#isGroup) {
+			const audience = groups.members(this.#state).map(({ account }) => account);
+			const others = [...new Set(audience)].filter((account) => account !== identity.account);
+			const known = await tx.get('receipts', message.id);
+			tx.put('receipts', message.id, { delivered: [], read: [], ...known, audience: others });
 		}
 		// A count belongs to its channel: in another one the message is counted anew.
 		const kept = message.carrier?.channel === this.#row.channel ? message.carrier.count : undefined;
@@ -174,10 +219,12 @@ class Sealing {
 	async #small(key: string | undefined, says: SmallRow): Promise<void> {
 		const { tx } = this.#work;
 		const content = await this.#contentOf(says);
-		if (!content) {
-			if (key !== undefined) tx.delete('outbox', key);
-			return;
-		}
+		if (content) await this.#put(key, says, content);
+		else if (key !== undefined) tx.delete('outbox', key);
+	}
+
+	async #put(key: string | undefined, says: SmallRow, content: Content): Promise<void> {
+		const { tx } = this.#work;
 		const sealed = await this.#seal(content);
 		const smallKey = key ?? outboxKey.small(this.#row.conversation, sealed.envelope);
 		tx.put('outbox', smallKey, { kind: 'small', sealed, says });
@@ -188,6 +235,8 @@ class Sealing {
 		switch (says.kind) {
 			case 'receipt':
 				return { type: 'receipt', delivered: [...says.delivered], read: [...says.read] };
+			case 'roster':
+				return (await rosterContents(this.#work, this.#row.conversation))[0];
 			case 'profile':
 				return profileContent(this.#work, this.#row.conversation);
 			case 'repair': {

@@ -16,6 +16,8 @@ import {
 const SUMMARY_CHARACTERS = 140;
 /** Messages that came late and wait for the next reading; beyond it they count as read. */
 const MOST_LATE = 512;
+/** Lines of the system that are looked past for the last thing that somebody said. */
+export const MOST_LINES = 64;
 
 export function newConversation(
 	id: ConversationId,
@@ -25,6 +27,7 @@ export function newConversation(
 	return {
 		id,
 		account,
+		group: undefined,
 		state: { kind: 'open' },
 		entry: undefined,
 		channels: [],
@@ -75,6 +78,16 @@ export function summaryOf(message: MessageRow): MessageSummary {
 	};
 }
 
+/** Said by somebody, and no line of the system. */
+export function isSaid({ body }: Pick<MessageRow, 'body'>): boolean {
+	return body.kind !== 'event';
+}
+
+/** Lines of the system wait for nobody to read them. */
+export function isNews(message: Pick<MessageRow, 'body' | 'mine'>): boolean {
+	return !message.mine && isSaid(message);
+}
+
 /** Adds a message and brings the conversation's row up to date. False if this message is already there. */
 export async function addMessage(tx: Transaction, message: MessageRow): Promise<boolean> {
 	if ((await tx.get('messageKeys', message.id)) !== undefined) return false;
@@ -83,16 +96,16 @@ export async function addMessage(tx: Transaction, message: MessageRow): Promise<
 	const key = messageKey(message.conversation, message.position);
 	tx.put('messages', key, message);
 	tx.put('messageKeys', message.id, key);
-	const isLate = !message.mine && message.position <= conversation.readTo;
+	const isLate = isNews(message) && message.position <= conversation.readTo;
 	tx.put('conversations', conversation.id, {
 		...conversation,
 		last:
-			!conversation.last || conversation.last.position < message.position
+			isSaid(message) && (!conversation.last || conversation.last.position < message.position)
 				? summaryOf(message)
 				: conversation.last,
-		unread: conversation.unread + (message.mine ? 0 : 1),
+		unread: conversation.unread + (isNews(message) ? 1 : 0),
 		highest: highestOf(conversation.highest, message.position.slice(0, 16)),
-		archived: conversation.archived && (message.mine || conversation.muted),
+		archived: conversation.archived && (!isNews(message) || conversation.muted),
 		late: isLate ? [...conversation.late, message.id].slice(-MOST_LATE) : conversation.late,
 	});
 	return true;
@@ -108,12 +121,15 @@ export async function removeMessage(tx: Transaction, id: MessageId): Promise<voi
 	const conversation = await tx.get('conversations', message.conversation);
 	if (!conversation) return;
 	const prefix = `${message.conversation}/`;
-	// Two, because the one that is being deleted may be the newest.
-	const [before] = await tx.list('messages', { prefix, limit: 2, newestFirst: true });
+	// More than one, because the one that is being deleted may be the newest, and lines of the system are not told.
+	const range = { prefix, limit: MOST_LINES, newestFirst: true };
+	const before = (await tx.list('messages', range)).find(
+		({ value }) => value.id !== id && isSaid(value),
+	);
 	tx.put('conversations', conversation.id, {
 		...conversation,
 		last: conversation.last?.id === id ? before && summaryOf(before.value) : conversation.last,
-		unread: Math.max(0, conversation.unread - (message.mine ? 0 : 1)),
+		unread: Math.max(0, conversation.unread - (isNews(message) ? 1 : 0)),
 		failed: conversation.failed - (message.delivery.kind === 'failed' ? 1 : 0),
 		late: conversation.late.filter((late) => late !== id),
 	});

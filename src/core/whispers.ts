@@ -2,7 +2,7 @@
 // not reached yet, or long gone, cannot be opened and is simply not heard.
 import { whispers, type Whisper } from '../protocol/content.ts';
 import { MAX_EPHEMERAL_BYTES } from '../protocol/limits.ts';
-import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
+import type { AccountId, ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import { loadChannel } from './channels.ts';
 import type { EngineContext } from './context.ts';
 import type { GroupMember, WhisperScope } from './ports.ts';
@@ -21,6 +21,7 @@ interface Scope extends WhisperScope {
 export interface HeardWhisper {
 	readonly conversation: ConversationId;
 	readonly channel: ChannelId;
+	readonly account: AccountId;
 	readonly device: DeviceId;
 	readonly whisper: Whisper;
 }
@@ -63,7 +64,8 @@ export function createWhisperSealer(
 		const decoded = whispers.decode(opened.payload, MAX_EPHEMERAL_BYTES);
 		if (!decoded.ok) return undefined;
 		const { channel, conversation } = scope;
-		return { conversation, channel, device: opened.from.device, whisper: decoded.value };
+		const { account, device } = opened.from;
+		return { conversation, channel, account, device, whisper: decoded.value };
 	}
 
 	return {

@@ -1,14 +1,20 @@
 // What people say, as it stands inside an envelope's sealed body. The relay must not import this file.
 import * as v from 'valibot';
 import { frame, frameUnion, type FrameValue } from './codec.ts';
-import { accountId, bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
-import type { Address, DeviceId, EnvelopeId, MessageId } from './ids.ts';
+import { accountId, bytesOf, bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
+import type { Address, DeviceId, EnvelopeId, GroupId, MessageId } from './ids.ts';
 import {
+	MAX_BODY_BYTES,
 	MAX_CARD_BYTES,
+	MAX_DESCRIPTION_CHARACTERS,
 	MAX_EPHEMERAL_BYTES,
+	MAX_GROUP_MEMBERS,
+	MAX_GROUP_PICTURE_BYTES,
 	MAX_NAME_UNITS,
 	MAX_PICTURE_BYTES,
 	MAX_RECEIPT_IDS,
+	MAX_ROSTER_PEOPLE,
+	MAX_SNAPSHOT_KEYS,
 	MAX_TEXT_BYTES,
 } from './limits.ts';
 import { shownName } from './names.ts';
@@ -77,7 +83,22 @@ const settled = frame(5, 'settled', {
 	counts: listUpTo(uint, MAX_RECEIPT_IDS),
 });
 
-export const contents = frameUnion(text, receipt, profile, repair, settled);
+/** For those who were just added: who is here, until each says so themselves (SPEC GR-7). */
+const roster = frame(6, 'roster', {
+	people: listUpTo(
+		v.strictObject({
+			account: accountId,
+			name,
+			/** How to found the group's next channel with them. */
+			entrance: v.nullable(
+				v.strictObject({ address: id<Address>(), keyPackage: bytesUpTo(MAX_CARD_BYTES) }),
+			),
+		}),
+		MAX_ROSTER_PEOPLE,
+	),
+});
+
+export const contents = frameUnion(text, receipt, profile, repair, settled, roster);
 export type Content = FrameValue<(typeof contents.shapes)[number]>;
 export type TextContent = Extract<Content, { type: 'text' }>;
 
@@ -86,7 +107,39 @@ const about = frame(1, 'about', {
 	/** Raised when a channel is founded anew for the same people; the highest is in use (SPEC CH-9). */
 	generation: uint,
 });
-export const channelContexts = frameUnion(about);
+const who = v.picklist(['everyone', 'admins']);
+/** The same for a channel of a group: what it is called, and who may do what (SPEC GR). */
+const group = frame(2, 'group', {
+	/** The same in all channels of one group. */
+	group: id<GroupId>(),
+	generation: uint,
+	name,
+	description: textUpTo(MAX_DESCRIPTION_CHARACTERS),
+	picture: v.nullable(bytesUpTo(MAX_GROUP_PICTURE_BYTES)),
+	/** One owner and the admins; who is not named is a member. */
+	roles: listUpTo(
+		v.strictObject({ account: accountId, role: v.picklist(['owner', 'admin']) }),
+		MAX_GROUP_MEMBERS,
+	),
+	policy: v.strictObject({ write: who, change: who, invite: who }),
+	/** People who said that they go; anybody may take them out. */
+	leaving: listUpTo(accountId, MAX_GROUP_MEMBERS),
+	/** Seals the snapshots (SPEC CH-11). */
+	secret: bytesOf(32),
+});
+export const channelContexts = frameUnion(about, group);
+export type GroupContext = FrameValue<typeof group>;
+/** A picture, and roles of 43 characters each. */
+export const MAX_CONTEXT_BYTES = MAX_GROUP_PICTURE_BYTES + MAX_GROUP_MEMBERS * 128;
+
+/** What the relay keeps of a group (SPEC CH-11). */
+const snapshot = frame(1, 'snapshot', {
+	/** The secret that seals `state`, sealed to the key of each leaf: 32 bytes of key, and the secret with its tag. */
+	keys: listUpTo(v.strictObject({ leaf: uint, sealed: bytesOf(32 + 32 + 16) }), MAX_SNAPSHOT_KEYS),
+	/** The GroupInfo with its tree, sealed. */
+	state: bytesUpTo(MAX_BODY_BYTES),
+});
+export const snapshots = frameUnion(snapshot);
 
 // ---- whispers: sealed, signed, never stored ----
 const typing = frame(1, 'typing', { on: v.boolean() });

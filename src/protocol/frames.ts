@@ -70,6 +70,8 @@ const commit = frame(3, 'commit', {
 	add: listUpTo(v.strictObject({ leaf, address }), MAX_MEMBERS_PER_COMMIT),
 	remove: listUpTo(leaf, MAX_MEMBERS_PER_COMMIT),
 	welcome: v.nullable(bytesUpTo(MAX_BODY_BYTES)),
+	/** The state that the commit leads to, sealed for members that lost theirs (SPEC CH-11). */
+	snapshot: v.nullable(bytesUpTo(MAX_BODY_BYTES)),
 });
 const leave = frame(4, 'leave', { request, channel });
 /** Never stored, never answered; reaches the channel's devices that are connected. */
@@ -89,6 +91,8 @@ const testPush = frame(10, 'testPush', { request });
 const ping = frame(11, 'ping', {});
 /** What stands behind an invite link; also served over HTTP to those without a device (SPEC AD-6). */
 const look = frame(12, 'look', { request, address });
+/** The newest snapshot of a channel that the device is in (SPEC CH-12). */
+const fetchSnapshot = frame(13, 'fetchSnapshot', { request, channel });
 
 export const upFrames = frameUnion(
 	login,
@@ -103,6 +107,7 @@ export const upFrames = frameUnion(
 	testPush,
 	ping,
 	look,
+	fetchSnapshot,
 );
 export type UpFrame = FrameValue<(typeof upFrames.shapes)[number]>;
 
@@ -154,6 +159,13 @@ const looked = frame(72, 'looked', {
 const pong = frame(73, 'pong', { time: uint });
 /** The relay ends the connection; the device comes back after `retryAfter` ms, or not at all if null. */
 const bye = frame(74, 'bye', { code: v.picklist(REFUSAL_CODES), retryAfter: v.nullable(uint) });
+const snapshot = frame(75, 'snapshot', {
+	request,
+	/** The epoch that it is of. */
+	epoch: uint,
+	/** Null where the commit that led there brought none. */
+	sealed: v.nullable(bytesUpTo(MAX_BODY_BYTES)),
+});
 
 export const downFrames = frameUnion(
 	hello,
@@ -166,6 +178,7 @@ export const downFrames = frameUnion(
 	looked,
 	pong,
 	bye,
+	snapshot,
 );
 export type DownFrame = FrameValue<(typeof downFrames.shapes)[number]>;
 export type Delivery = Extract<DownFrame, { type: 'deliver' }>;

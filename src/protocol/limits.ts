@@ -29,6 +29,16 @@ export const MAX_TEXT_BYTES = 64 * KIB;
 export const MAX_NAME_CHARACTERS = 64;
 export const MAX_NAME_UNITS = 4 * MAX_NAME_CHARACTERS;
 export const MAX_PICTURE_BYTES = 32 * KIB;
+/** A group's own words about itself, and its picture, which travels with every welcome. */
+export const MAX_DESCRIPTION_CHARACTERS = 512;
+export const MAX_GROUP_PICTURE_BYTES = 16 * KIB;
+/** People in one group: beyond the first nobody is added by this client, beyond the second nobody can be. */
+export const DEFAULT_GROUP_MEMBERS = 256;
+export const MAX_GROUP_MEMBERS = 1024;
+/** Leaves that a snapshot's secret is sealed for; in larger groups it is sealed for none. */
+export const MAX_SNAPSHOT_KEYS = 128;
+/** People that one frame for newcomers names. */
+export const MAX_ROSTER_PEOPLE = 64;
 /** Message ids that one receipt may name. */
 export const MAX_RECEIPT_IDS = 512;
 

@@ -205,6 +205,28 @@ export function relayStoreContract(name: string, make: () => Promise<StoreUnderT
 			expect(await read(sender)).toEqual([{ seq: 4, message: notice }]);
 		});
 
+		it('CH-11 keeps the newest snapshot of a channel, in the step that moves its epoch', async () => {
+			const first = channelRecord();
+			const { channel } = first;
+			const snapshot = async () => ok(store.readSnapshot(channel));
+			expect(await snapshot()).toBeUndefined();
+			await ok(store.changeChannel(change(first, { snapshot: Uint8Array.of(1) })));
+			const second = { ...first, revision: 2, epoch: 2 };
+			await ok(store.changeChannel(change(second, { snapshot: Uint8Array.of(2) })));
+			await ok(store.changeChannel(change(second, { snapshot: Uint8Array.of(9) })));
+			await under.crash();
+			store = await under.open();
+			expect(await snapshot()).toEqual(Uint8Array.of(2));
+			await ok(store.changeChannel(change({ ...second, revision: 3 })));
+			expect(await snapshot()).toEqual(Uint8Array.of(2));
+			await ok(store.changeChannel(change({ ...second, revision: 4 }, { snapshot: null })));
+			expect(await snapshot()).toBeUndefined();
+			const last = { ...second, revision: 5 };
+			await ok(store.changeChannel(change(last, { snapshot: Uint8Array.of(3) })));
+			await ok(store.changeChannel({ ...change({ ...last, revision: 6 }), next: null }));
+			expect(await snapshot()).toBeUndefined();
+		});
+
 		it('CH-3 changes a channel only from the revision that was expected', async () => {
 			const first = channelRecord();
 			expect(await ok(store.readChannel(first.channel))).toBeUndefined();

@@ -91,7 +91,18 @@ class Fuzzer {
 		const frames: UpFrame[] = [
 			{ type: 'ping' },
 			{ type: 'submit', request, envelope, channel, epoch, body },
-			{ type: 'commit', request, envelope, channel, epoch, body, add, remove: [1], welcome: body },
+			{
+				type: 'commit',
+				request,
+				envelope,
+				channel,
+				epoch,
+				body,
+				add,
+				remove: [1],
+				welcome: body,
+				snapshot: null,
+			},
 			{
 				type: 'commit',
 				request,
@@ -102,6 +113,7 @@ class Fuzzer {
 				add: [],
 				remove: [],
 				welcome: null,
+				snapshot: null,
 			},
 			{ type: 'leave', request, channel },
 			{ type: 'whisper', channel, body },

@@ -1,4 +1,4 @@
-import type { AccountId, Message } from '../../src/core/model.ts';
+import type { AccountId, LogEvent, Message, Person } from '../../src/core/model.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 import type { FakeClient } from './fake-client.ts';
 import type { FakeMessage } from './fake-chat.ts';
@@ -37,6 +37,7 @@ export async function fillDemo(
 	fillList(client, now);
 	fillScripts(client, now);
 	fillLong(client, now);
+	await fillGroups(client, now);
 }
 
 function fillMaya(client: FakeClient, now: number): void {
@@ -49,7 +50,10 @@ function fillMaya(client: FakeClient, now: number): void {
 	type More = Partial<FakeMessage>;
 	const say = (text: string, ago: number, more: More = {}): Message =>
 		client.addMessage(id, { text, sent: now - ago, ...more });
-	client.addMessage(id, { body: { kind: 'event', event: 'joined' }, sent: now - DAY - 3 * HOUR });
+	client.addMessage(id, {
+		body: { kind: 'event', event: { kind: 'joined' } },
+		sent: now - DAY - 3 * HOUR,
+	});
 	say('Did the rail people ever answer you?', DAY + 2 * HOUR);
 	say('I kept the ticket stubs, in case', DAY + 2 * HOUR - MINUTE);
 	say('They did. Refund is coming “within 5 to 90 days” 🙃', DAY + 110 * MINUTE, { mine: true });
@@ -92,7 +96,7 @@ function fillList(client: FakeClient, now: number): void {
 	});
 	client.addMessage(jonas, { text: 'Got the new phone running', sent: now - DAY });
 	client.addMessage(jonas, {
-		body: { kind: 'event', event: 'safety-number-changed' },
+		body: { kind: 'event', event: { kind: 'safety-number-changed' } },
 		sent: now - DAY + MINUTE,
 	});
 	client.addMessage(jonas, {
@@ -191,4 +195,79 @@ function fillLong(client: FakeClient, now: number): void {
 			mine: at < 200 && at % 3 === 0,
 		});
 	}
+}
+
+async function fillGroups(client: FakeClient, now: number): Promise<void> {
+	const me = (await client.me())?.account;
+	const contacts = await client.contacts();
+	const [maya, jonas] = ['Maya Lindqvist', 'Jonas Weber'].map((name) =>
+		contacts.find(({ profile }) => profile.name === name),
+	);
+	if (!me || !maya || !jonas) return;
+	const noor = client.stranger('Noor Haddad');
+	const tess = client.stranger('Tess van den Berg');
+	fillHut(client, now, { me, maya, jonas, noor, tess });
+	const choir = client.addGroup({
+		name: 'Tuesday choir',
+		state: { kind: 'removed', by: noor.account, at: now - 6 * DAY },
+		presence: { path: 'offline' },
+		created: now - 50 * DAY,
+		members: [{ person: noor, role: 'owner' }, { person: tess }],
+	});
+	client.addMessage(choir, {
+		text: 'Next week in the small hall',
+		author: noor.account,
+		sent: now - 8 * DAY,
+	});
+	client.addMessage(choir, {
+		body: { kind: 'event', event: { kind: 'removed', who: [me] } },
+		author: noor.account,
+		sent: now - 6 * DAY,
+	});
+}
+
+interface HutPeople extends Record<'maya' | 'jonas' | 'noor' | 'tess', Person> {
+	readonly me: AccountId;
+}
+
+function fillHut(client: FakeClient, now: number, people: HutPeople): void {
+	const { me, maya, jonas, noor, tess } = people;
+	const id = client.addGroup({
+		name: 'Hut weekend 🏔️',
+		description: 'Friday to Sunday, bring cash for the hut.',
+		role: 'admin',
+		unread: 2,
+		presence: { path: 'relay', online: true, typing: true, typists: [maya.account, tess.account] },
+		created: now - 2 * DAY,
+		members: [
+			{ person: maya, role: 'owner' },
+			{ person: jonas },
+			{ person: noor, role: 'admin' },
+			{ person: tess },
+		],
+	});
+	const say = (author: AccountId, text: string, ago: number): Message =>
+		client.addMessage(id, { text, author, mine: author === me, sent: now - ago });
+	const line = (author: AccountId, event: LogEvent, ago: number): Message =>
+		client.addMessage(id, {
+			...{ author, mine: author === me, body: { kind: 'event', event }, sent: now - ago },
+		});
+	line(maya.account, { kind: 'group-created' }, 2 * DAY);
+	line(maya.account, { kind: 'added', who: [me, jonas.account] }, 2 * DAY - MINUTE);
+	say(maya.account, 'Everybody in? The hut wants a number by tonight', 2 * DAY - 2 * MINUTE);
+	say(jonas.account, 'In', 2 * DAY - 5 * MINUTE);
+	say(jonas.account, 'And I have the big pot', 2 * DAY - 6 * MINUTE);
+	line(maya.account, { kind: 'added', who: [noor.account, tess.account] }, DAY + HOUR);
+	line(maya.account, { kind: 'role', who: noor.account, role: 'admin' }, DAY + HOUR - MINUTE);
+	line(noor.account, { kind: 'renamed', name: 'Hut weekend 🏔️' }, DAY);
+	const mine = say(me, 'I bring bread and the good cheese', 3 * HOUR);
+	client.setReceipts(mine.id, [
+		{ account: maya.account, kind: 'read' },
+		{ account: jonas.account, kind: 'read' },
+		{ account: noor.account, kind: 'delivered' },
+		{ account: tess.account, kind: 'sent' },
+	]);
+	line(me, { kind: 'described' }, 2 * HOUR);
+	say(tess.account, 'Is there a stove up there?', 20 * MINUTE);
+	say(noor.account, 'A wood stove, and it is lovely', 18 * MINUTE);
 }

@@ -1,12 +1,15 @@
 // What a fake conversation is made of, and how pages are cut from it.
 import type { Change, PageRequest } from '../../src/core/client.ts';
 import type {
+	AccountId,
 	Conversation,
 	ConversationId,
 	Delivery,
 	Message,
 	MessageBody,
+	Person,
 	Presence,
+	Profile,
 	SendRefusal,
 } from '../../src/core/model.ts';
 import { MAX_TEXT_BYTES } from '../../src/protocol/limits.ts';
@@ -33,6 +36,8 @@ export interface FakeConversation extends Partial<Omit<Conversation, 'id' | 'las
 
 export interface FakeMessage {
 	readonly mine?: boolean;
+	/** Needed in groups only: whoever else is there, if it is left out. */
+	readonly author?: AccountId;
 	readonly text?: string;
 	readonly body?: MessageBody;
 	readonly sent: number;
@@ -105,4 +110,13 @@ export function textRefusal(text: string): SendRefusal | undefined {
 export function spread(count: number, length: number): Uint8Array {
 	const seed = Math.imul(count, 0x9e3779b1);
 	return Uint8Array.from({ length }, (_, at) => (Math.imul(seed, at * 2 + 1) >>> 24) ^ (at * 31));
+}
+
+export const SAFETY_NUMBER = {
+	digits: '38204 17755 90416 62038 11947 50283 76629 04851 33970 28164 95502 71386',
+	qr: Uint8Array.from({ length: 66 }, (_, at) => (at * 89) & 255),
+};
+
+export function personOf(account: AccountId, profile: Profile): Person {
+	return { account, profile, verification: { kind: 'unverified' }, lastSeen: undefined };
 }

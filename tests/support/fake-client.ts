@@ -5,24 +5,23 @@ import type {
 	Client,
 	Files,
 	MessagePage,
-	NewInvite,
 	NotificationProblem,
 	PageRequest,
 } from '../../src/core/client.ts';
 import {
 	DEFAULT_SETTINGS,
+	inListOrder,
 	type AccountId,
 	type Address,
 	type Conversation,
 	type ConversationId,
 	type Delivery,
 	type DeviceId,
-	type Invite,
-	type InvitePreview,
 	type LiveState,
 	type Me,
 	type Message,
 	type MessageId,
+	type Person,
 	type Position,
 	type Presence,
 	type Profile,
@@ -30,13 +29,14 @@ import {
 	type Settings,
 	type StorageCondition,
 } from '../../src/core/model.ts';
-import type { Result } from '../../src/core/ports.ts';
 import {
 	NOTHING,
 	at,
 	empty,
 	everywhere,
+	SAFETY_NUMBER,
 	pageRange,
+	personOf,
 	spread,
 	summary,
 	textRefusal,
@@ -44,6 +44,8 @@ import {
 	type FakeMessage,
 } from './fake-chat.ts';
 import { fakeFiles } from './fake-files.ts';
+import { FakeInvites } from './fake-invites.ts';
+import { FakeGroups, type FakeGroup } from './fake-groups.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 
 type AnyId = MessageId | ConversationId | DeviceId | Address;
@@ -77,9 +79,39 @@ export class FakeClient implements Client {
 	readonly #byId = new Map<MessageId, Message>();
 	/** Whose other side answers with the same words. */
 	readonly #echoing = new Map<ConversationId, boolean>();
-	readonly #previews = new Map<string, InvitePreview>();
-	#invites: Invite[] = [];
 	readonly #listeners = new Set<(change: Change) => void>();
+	readonly #receipts = new Map<MessageId, Awaited<ReturnType<Client['receipts']>>>();
+	readonly groups = new FakeGroups({
+		me: () => this.#self(),
+		conversation: (id) => this.#need(id),
+		conversations: () => [...this.#conversations.values()],
+		show: (id, change) => void this.#update(id, change),
+		add: (group) => this.addGroup(group),
+		line: (id, author, event) => {
+			const mine = author === this.#myAccount();
+			this.addMessage(id, { mine, author, body: { kind: 'event', event }, sent: this.#now() });
+			this.#changed(id);
+		},
+		now: () => this.#now(),
+	});
+	readonly #invites = new FakeInvites({
+		now: () => this.#now(),
+		id: () => this.#id(),
+		fragment: () => `${this.#id<Address>()}.${this.#account()}`,
+		isOnline: () => this.#live.connection.kind === 'online',
+		begin: (name) => this.addConversation({ name, echoes: true }),
+		changed: () => this.#tell({ invites: true }),
+	});
+	readonly setPreview = this.#invites.setPreview.bind(this.#invites);
+	readonly invites = this.#invites.invites.bind(this.#invites);
+	readonly createInvite = this.#invites.createInvite.bind(this.#invites);
+	readonly revokeInvite = this.#invites.revokeInvite.bind(this.#invites);
+	readonly previewInvite = this.#invites.previewInvite.bind(this.#invites);
+	readonly acceptInvite = this.#invites.acceptInvite.bind(this.#invites);
+	readonly createGroup = this.groups.createGroup.bind(this.groups);
+	readonly changeGroup = this.groups.changeGroup.bind(this.groups);
+	readonly members = this.groups.members.bind(this.groups);
+	readonly contacts = this.groups.contacts.bind(this.groups);
 	/** What the next notification check finds. */
 	notificationProblem: NotificationProblem | undefined = 'permission-ask';
 	/** Set to make every send fail this way. */
@@ -120,15 +152,32 @@ export class FakeClient implements Client {
 		return id;
 	}
 
+	addGroup(fake: FakeGroup): ConversationId {
+		const id = this.#id<ConversationId>();
+		this.#conversations.set(id, this.groups.begin({ ...empty(id, this.#now()) }, fake));
+		this.#messages.set(id, []);
+		this.setPresence(id, fake.presence ?? {});
+		this.#tell({ conversations: new Set([id]) });
+		return id;
+	}
+
+	/** Somebody who is no contact. */
+	stranger(name: string): Person {
+		return personOf(this.#account(), { name, picture: null });
+	}
+
+	setReceipts(id: MessageId, receipts: Awaited<ReturnType<Client['receipts']>>): void {
+		this.#receipts.set(id, receipts);
+	}
+
 	/** Adds without touching the unread count: a test says what it is. */
 	addMessage(id: ConversationId, fake: FakeMessage): Message {
-		const { subject } = this.#need(id);
 		const mine = fake.mine ?? false;
 		const message: Message = {
 			id: this.#id<MessageId>(),
 			conversation: id,
 			position: this.#position(),
-			author: !mine && subject.kind === 'person' ? subject.person.account : this.#myAccount(),
+			author: fake.author ?? (mine ? this.#myAccount() : this.#otherSide(id)),
 			mine,
 			body: fake.body ?? { kind: 'text', text: fake.text ?? '', replyTo: undefined },
 			sent: fake.sent,
@@ -147,17 +196,15 @@ export class FakeClient implements Client {
 	}
 
 	setPresence(id: ConversationId, presence: Partial<Presence>): void {
-		const before = this.#live.presence.get(id) ?? { path: 'relay', online: false, typing: false };
+		const before = this.#live.presence.get(id) ?? {
+			...{ path: 'relay', online: false, typing: false, typists: [] },
+		};
 		this.setLive({ presence: new Map(this.#live.presence).set(id, { ...before, ...presence }) });
 	}
 
 	setLive(change: Partial<LiveState>): void {
 		this.#live = { ...this.#live, ...change };
 		this.#tell({ live: true });
-	}
-
-	setPreview(fragment: string, preview: InvitePreview): void {
-		this.#previews.set(fragment, preview);
 	}
 
 	/** Somebody writes. */
@@ -169,20 +216,14 @@ export class FakeClient implements Client {
 		return message;
 	}
 
-	// ---- Client ----
-
 	me(): Promise<Me | undefined> {
 		return Promise.resolve(this.#me);
 	}
 
 	start(name: string): Promise<Me> {
 		if (!this.#me) {
-			this.#me = {
-				account: this.#account(),
-				device: this.#id(),
-				profile: { name, picture: null },
-				created: this.#now(),
-			};
+			const own = { account: this.#account(), device: this.#id<DeviceId>() };
+			this.#me = { ...own, profile: { name, picture: null }, created: this.#now() };
 			const notes = this.#id<ConversationId>();
 			this.#conversations.set(notes, empty(notes, this.#now()));
 			this.#messages.set(notes, []);
@@ -198,12 +239,7 @@ export class FakeClient implements Client {
 	}
 
 	conversations(): Promise<readonly Conversation[]> {
-		const newest = (each: Conversation): number => each.last?.sent ?? each.created;
-		return Promise.resolve(
-			[...this.#conversations.values()].sort(
-				(one, other) => Number(other.pinned) - Number(one.pinned) || newest(other) - newest(one),
-			),
-		);
+		return Promise.resolve([...this.#conversations.values()].sort(inListOrder));
 	}
 
 	conversation(id: ConversationId): Promise<Conversation | undefined> {
@@ -236,11 +272,7 @@ export class FakeClient implements Client {
 		return Promise.resolve(unread > 0 ? theirs.at(-unread)?.position : undefined);
 	}
 
-	send(
-		id: ConversationId,
-		text: string,
-		replyTo?: MessageId,
-	): Promise<Result<MessageId, SendRefusal>> {
+	send(...[id, text, replyTo]: Parameters<Client['send']>): ReturnType<Client['send']> {
 		const refusal = this.sendRefusal ?? this.#refusal(id, text);
 		if (refusal) return Promise.resolve({ ok: false, error: refusal });
 		const message = this.addMessage(id, {
@@ -287,66 +319,22 @@ export class FakeClient implements Client {
 		return this.#update(id, { readTo: upTo, unread: Math.min(unread, before.unread) });
 	}
 
-	/** Nobody is on the other side to see it. */
-	setTyping = (): void => undefined;
+	receipts(id: MessageId): ReturnType<Client['receipts']> {
+		return Promise.resolve(this.#receipts.get(id) ?? []);
+	}
 
-	setFlags(
-		id: ConversationId,
-		flags: { readonly pinned?: boolean; readonly muted?: boolean; readonly archived?: boolean },
-	): Promise<void> {
+	setTyping(): void {
+		// Nobody is on the other side to see it.
+	}
+
+	setFlags(...[id, flags]: Parameters<Client['setFlags']>): Promise<void> {
 		return this.#update(id, flags);
 	}
 
-	invites(): Promise<readonly Invite[]> {
-		return Promise.resolve(this.#invites);
-	}
-
-	createInvite({ kind, expires }: NewInvite): Promise<Invite> {
-		const invite: Invite = {
-			address: this.#id(),
-			fragment: `${this.#id<Invite['address']>()}.${this.#account()}`,
-			kind,
-			created: this.#now(),
-			expires: expires ?? (kind === 'one-time' ? this.#now() + 7 * DAY : undefined),
-			state: this.#live.connection.kind === 'online' ? 'open' : 'pending',
-		};
-		this.#invites = [invite, ...this.#invites];
-		this.#tell({ invites: true });
-		return Promise.resolve(invite);
-	}
-
-	revokeInvite(address: Invite['address']): Promise<void> {
-		this.#invites = this.#invites.map((each) =>
-			each.address === address ? { ...each, state: 'revoked' } : each,
-		);
-		this.#tell({ invites: true });
-		return Promise.resolve();
-	}
-
-	previewInvite(fragment: string): Promise<InvitePreview> {
-		if (this.#invites.some((each) => each.fragment === fragment))
-			return Promise.resolve({ kind: 'own' });
-		return Promise.resolve(this.#previews.get(fragment) ?? { kind: 'broken' });
-	}
-
-	async acceptInvite(fragment: string): Promise<Result<ConversationId, InvitePreview>> {
-		const preview = await this.previewInvite(fragment);
-		if (preview.kind !== 'open') return { ok: false, error: preview };
-		if (preview.existing) return { ok: true, value: preview.existing };
-		const id = this.addConversation({ name: preview.profile.name, echoes: true });
-		return { ok: true, value: id };
-	}
-
 	files = (): Promise<Files> => Promise.resolve(fakeFiles(this.#now));
-	safetyNumber(
-		id: ConversationId,
-	): Promise<{ readonly digits: string; readonly qr: Uint8Array } | undefined> {
-		if (this.#need(id).subject.kind === 'notes') return Promise.resolve(undefined);
-		const digits = '38204 17755 90416 62038 11947 50283 76629 04851 33970 28164 95502 71386';
-		return Promise.resolve({
-			digits,
-			qr: Uint8Array.from({ length: 66 }, (_, at) => (at * 89) & 255),
-		});
+	safetyNumber(id: ConversationId): ReturnType<Client['safetyNumber']> {
+		const isPerson = this.#need(id).subject.kind === 'person';
+		return Promise.resolve(isPerson ? SAFETY_NUMBER : undefined);
 	}
 
 	async compareSafetyNumber(
@@ -411,12 +399,10 @@ export class FakeClient implements Client {
 
 	close = (): void => this.#listeners.clear();
 
-	// ---- inside ----
-
 	#refusal(id: ConversationId, text: string): SendRefusal | undefined {
 		if (this.#storage.kind === 'full') return textRefusal(text) ?? { kind: 'storage-full' };
 		const { kind } = this.#need(id).state;
-		const closed = kind === 'refused' || kind === 'blocked';
+		const closed = kind !== 'open' && kind !== 'inviting';
 		return textRefusal(text) ?? (closed ? { kind: 'closed' } : undefined);
 	}
 
@@ -487,6 +473,17 @@ export class FakeClient implements Client {
 
 	#account(): AccountId {
 		return idFrom<AccountId>(spread(++this.#count, 32));
+	}
+
+	#otherSide(id: ConversationId): AccountId {
+		const { subject } = this.#need(id);
+		if (subject.kind === 'person') return subject.person.account;
+		return this.groups.memberOf(id) ?? this.#myAccount();
+	}
+
+	#self(): Person {
+		if (!this.#me) throw new Error('start first');
+		return personOf(this.#me.account, this.#me.profile);
 	}
 
 	#myAccount(): AccountId {

@@ -14,7 +14,7 @@ import { PROTOCOL_VERSION } from '../../src/protocol/version.ts';
 
 type Request = Extract<UpFrame, { request: number }>;
 type WithoutRequest<Frame> = Frame extends unknown ? Omit<Frame, 'request'> : never;
-export type Answer = Extract<DownFrame, { type: 'accepted' | 'refused' | 'looked' }>;
+export type Answer = Extract<DownFrame, { type: 'accepted' | 'refused' | 'looked' | 'snapshot' }>;
 
 const random = (length: number) => crypto.getRandomValues(new Uint8Array(length));
 export const newEnvelope = () => idFrom<EnvelopeId>(random(16));
@@ -170,7 +170,7 @@ export class RelayClient {
 		const add = addresses.map((address, index) => ({ leaf: index + 1, address }));
 		const answer = await this.request({
 			...{ type: 'commit', envelope: newEnvelope(), channel, epoch: 0, body: random(64) },
-			...{ add, remove: [], welcome: random(64) },
+			...{ add, remove: [], welcome: random(64), snapshot: null },
 		});
 		if (answer.type !== 'accepted') throw new Error(`commit: ${JSON.stringify(answer)}`);
 		return channel;

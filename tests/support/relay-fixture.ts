@@ -35,7 +35,7 @@ export const OPEN_POLICY = { uses: null, usesPerDay: null, expires: null } as co
 
 type Request = Extract<UpFrame, { request: number }>;
 type WithoutRequest<Frame> = Frame extends unknown ? Omit<Frame, 'request'> : never;
-type Answer = Extract<DownFrame, { type: 'accepted' | 'refused' | 'looked' }>;
+type Answer = Extract<DownFrame, { type: 'accepted' | 'refused' | 'looked' | 'snapshot' }>;
 
 /** A push service that remembers what it was given. */
 export class FakePush implements PushSender {
@@ -210,7 +210,7 @@ export class Device {
 			add.push({ leaf: index + 1, address: await other.address() });
 		const answer = await this.request({
 			...{ type: 'commit', envelope: newEnvelope(), channel, epoch: 0, body: someBytes() },
-			...{ add, remove: [], welcome: others.length > 0 ? someBytes() : null },
+			...{ add, remove: [], welcome: others.length > 0 ? someBytes() : null, snapshot: null },
 		});
 		if (answer.type !== 'accepted') throw new Error(`commit: ${JSON.stringify(answer)}`);
 		for (const device of [this, ...others]) await device.acknowledge();

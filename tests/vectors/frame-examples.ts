@@ -16,11 +16,11 @@ const upFrames: Examples = [
 	{ type: 'submit', request: 0, envelope: A, channel: B, epoch: 3, body: bytes(40) },
 	{
 		...{ type: 'commit', request: 1, envelope: A, channel: B, epoch: 0, body: bytes(9) },
-		...{ add: [{ leaf: 1, address: C }], remove: [7], welcome: bytes(3) },
+		...{ add: [{ leaf: 1, address: C }], remove: [7], welcome: bytes(3), snapshot: bytes(8) },
 	},
 	{
 		...{ type: 'commit', request: 2, envelope: A, channel: B, epoch: 4, body: bytes(9) },
-		...{ add: [], remove: [], welcome: null },
+		...{ add: [], remove: [], welcome: null, snapshot: null },
 	},
 	{ type: 'leave', request: 3, channel: B },
 	{ type: 'whisper', channel: B, body: bytes(12) },
@@ -39,6 +39,7 @@ const upFrames: Examples = [
 	{ type: 'testPush', request: 9 },
 	{ type: 'ping' },
 	{ type: 'look', request: 10, address: C },
+	{ type: 'fetchSnapshot', request: 11, channel: B },
 ];
 
 const downFrames: Examples = [
@@ -65,6 +66,8 @@ const downFrames: Examples = [
 	{ type: 'pong', time: NOW },
 	{ type: 'bye', code: 'replaced', retryAfter: null },
 	{ type: 'bye', code: 'shutting-down', retryAfter: 250 },
+	{ type: 'snapshot', request: 6, epoch: 3, sealed: bytes(8) },
+	{ type: 'snapshot', request: 7, epoch: 0, sealed: null },
 ];
 
 const peerFrames: Examples = [
@@ -94,9 +97,27 @@ const contents: Examples = [
 	},
 	{ type: 'repair', device: A, envelopes: [B], counts: [3, 4] },
 	{ type: 'settled', envelopes: [B], counts: [3] },
+	{
+		type: 'roster',
+		people: [
+			{ account: ACCOUNT, name: 'Ana', entrance: { address: C, keyPackage: bytes(30) } },
+			{ account: ACCOUNT, name: 'Ben', entrance: null },
+		],
+	},
 ];
 
-const channelContexts: Examples = [{ type: 'about', generation: 2 }];
+const channelContexts: Examples = [
+	{ type: 'about', generation: 2 },
+	{
+		...{ type: 'group', group: A, generation: 1, name: 'Hut 🏔️', description: '', picture: null },
+		...{ roles: [{ account: ACCOUNT, role: 'owner' }], leaving: [ACCOUNT], secret: bytes(32) },
+		policy: { write: 'everyone', change: 'admins', invite: 'admins' },
+	},
+];
+
+const snapshots: Examples = [
+	{ type: 'snapshot', keys: [{ leaf: 3, sealed: bytes(80) }], state: bytes(40) },
+];
 
 const whispers: Examples = [
 	{ type: 'typing', on: true },
@@ -110,5 +131,5 @@ const cards: Examples = [
 
 export const EXAMPLES = {
 	...{ upFrames, downFrames, peerFrames, contents },
-	...{ channelContexts, whispers, cards },
+	...{ channelContexts, snapshots, whispers, cards },
 };

@@ -4,7 +4,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
-import { cards, channelContexts, contents, whispers } from '../../src/protocol/content.ts';
+import {
+	cards,
+	channelContexts,
+	contents,
+	snapshots,
+	whispers,
+} from '../../src/protocol/content.ts';
 import { downFrames, upFrames } from '../../src/protocol/frames.ts';
 import { fromBase64Url, toBase64Url } from '../../src/protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../../src/protocol/limits.ts';
@@ -12,7 +18,10 @@ import { peerFrames } from '../../src/protocol/peer-frames.ts';
 import { PROTOCOL_VERSION } from '../../src/protocol/version.ts';
 import { EXAMPLES } from './frame-examples.ts';
 
-const UNIONS = { upFrames, downFrames, peerFrames, contents, channelContexts, whispers, cards };
+const UNIONS = {
+	...{ upFrames, downFrames, peerFrames, contents },
+	...{ channelContexts, snapshots, whispers, cards },
+};
 type UnionName = keyof typeof UNIONS;
 
 interface Recording {

@@ -3,13 +3,14 @@ import type { ArchiveEntry, ConversationEntry } from '../archive-entries.ts';
 import { archiveCrypto } from '../crypto/archive-keys.ts';
 import type { AccountId, ConversationId, MessageId } from '../model.ts';
 import type { ArchiveSecret } from '../ports.ts';
-import { idFrom } from '../../protocol/ids.ts';
+import { idFrom, type GroupId } from '../../protocol/ids.ts';
 import { writeCbor } from '../../protocol/codec.ts';
 import { archiveLock, openArchive, sealArchive } from './container.ts';
 import { decodeEntry } from './entries.ts';
 
 const ME = idFrom<AccountId>(new Uint8Array(32).fill(1));
 const CHAT = idFrom<ConversationId>(new Uint8Array(16).fill(3));
+const OTHER = idFrom<ConversationId>(new Uint8Array(16).fill(4));
 const SALT = new Uint8Array(16).fill(9);
 const CODE: ArchiveSecret = { kind: 'code', code: '0123-4567-89AB-CDEF-GHJK-MNPQ-RSTV-WXYZ' };
 const START = 64;
@@ -28,7 +29,10 @@ const notes: ConversationEntry = {
 	subject: 'notes',
 	account: undefined,
 	imported: undefined,
+	group: undefined,
 	state: 'open',
+	stateBy: undefined,
+	stateAt: undefined,
 	entry: undefined,
 	generation: -1,
 	readTo: '',
@@ -231,8 +235,18 @@ describe('a file that is not whole', () => {
 
 describe('what a poisoned one may hold', () => {
 	const end = { type: 'end', people: 0, conversations: 0, messages: 0 };
+	const one = { ...end, conversations: 1 };
 	const start = { type: 'about', account: ME, profile: { name: 'Sam' }, created: 1, written: 2 };
-	const { account: _a, imported: _i, entry: _e, generation: _g, ...chat } = notes;
+	const chat = Object.fromEntries(
+		Object.entries(notes).filter(([, value]) => value !== undefined && value !== -1),
+	);
+	const ofGroup = {
+		id: idFrom<GroupId>(new Uint8Array(16).fill(8)),
+		about: { name: 'Lake house', description: '' },
+		policy: { write: 'everyone', change: 'admins', invite: 'admins' },
+		members: [{ account: ME, role: 'owner' }],
+	};
+	const group = { ...chat, subject: 'group', group: ofGroup };
 	const message = {
 		...messageOf(1, 'x'),
 		body: { kind: 'text', text: 'x' },
@@ -244,6 +258,20 @@ describe('what a poisoned one may hold', () => {
 		['no beginning', framed(end)],
 		['two beginnings', framed(start, start, end)],
 		['something after the end', framed(start, end, end)],
+		['a group that is none', framed(start, { ...chat, subject: 'group' }, one)],
+		['notes that are a group', framed(start, { ...group, subject: 'notes' }, one)],
+		['a group twice', framed(start, group, { ...group, id: OTHER }, { ...end, conversations: 2 })],
+		['taken out by nobody', framed(start, { ...group, state: 'removed', stateAt: 5 }, one)],
+		['gone at no time', framed(start, { ...group, state: 'left' }, one)],
+		['open since', framed(start, { ...group, stateAt: 5 }, one)],
+		[
+			'a role that is none',
+			framed(
+				start,
+				{ ...group, group: { ...ofGroup, members: [{ account: ME, role: 'king' }] } },
+				one,
+			),
+		],
 		['counts that are not so', framed(start, { ...end, messages: 1 })],
 		['a message of no conversation', framed(start, message, { ...end, messages: 1 })],
 		['a conversation twice', framed(start, chat, chat, { ...end, conversations: 2 })],
@@ -276,6 +304,24 @@ describe('what a poisoned one may hold', () => {
 		['CBOR that is no entry', framed([1, 2, 3])],
 	])('%s', async (_name, plain) => {
 		expect(await opened(await forged(plain))).toBe('damaged');
+	});
+
+	test('while an honest group is taken', async () => {
+		const entries = await opened(await forged(framed(start, group, one)));
+		expect(entries[1]).toMatchObject({ group: { about: { picture: null } }, generation: -1 });
+	});
+
+	test.each([
+		{ kind: 'added', who: 'nobody' },
+		{ kind: 'added' },
+		{ kind: 'role', who: ME, role: 'king' },
+		{ kind: 'sang' },
+		'joined',
+	])('a line that says %o is one of a newer version', async (event) => {
+		const strange = { ...message, body: { kind: 'event', event } };
+		const plain = framed(start, chat, strange, { ...one, messages: 1 });
+		const entries = await opened(await forged(plain));
+		expect(entries[2]).toMatchObject({ type: 'message', body: { kind: 'newer' } });
 	});
 
 	test('nesting without end does not end the reader', async () => {

@@ -1,6 +1,11 @@
 // The backup file from its bytes to its entries and back (FORMAT.md). Both ways are streams: a chunk and an entry are
 // all that is ever in memory.
-import type { ArchiveCounts, ArchiveEntry, ArchiveFailure } from '../archive-entries.ts';
+import type {
+	ArchiveCounts,
+	ArchiveEntry,
+	ArchiveFailure,
+	ConversationEntry,
+} from '../archive-entries.ts';
 import type { ArchiveCrypto, ArchiveKdf, ArchiveKeys, ArchiveSecret, Result } from '../ports.ts';
 import { decodeEntry, encodeEntry, MOST_ENTRY_BYTES } from './entries.ts';
 
@@ -240,6 +245,7 @@ async function* checked(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Ar
 	const counts = { people: 0, conversations: 0, messages: 0 };
 	const conversations = new Set<string>();
 	const people = new Set<string>();
+	const groups = new Set<string>();
 	let place: 'start' | 'middle' | 'end' = 'start';
 	for await (const entry of entries) {
 		if (place === 'end' || (place === 'start') !== (entry.type === 'about')) {
@@ -249,12 +255,10 @@ async function* checked(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Ar
 		count(counts, entry);
 		if (entry.type === 'person') people.add(entry.account);
 		if (entry.type === 'conversation') {
-			const hasSubject =
-				entry.subject === 'person'
-					? people.has(entry.account ?? '')
-					: (entry.subject === 'imported') === (entry.imported !== undefined);
-			if (!hasSubject || conversations.has(entry.id)) throw new Broken('damaged');
+			const isTwice = conversations.has(entry.id) || groups.has(entry.group?.id ?? '');
+			if (isTwice || !hasSubject(entry, people) || !hasState(entry)) throw new Broken('damaged');
 			conversations.add(entry.id);
+			if (entry.group) groups.add(entry.group.id);
 		}
 		if (entry.type === 'message' && !conversations.has(entry.conversation)) {
 			throw new Broken('damaged');
@@ -266,6 +270,22 @@ async function* checked(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Ar
 		yield entry;
 	}
 	if (place !== 'end') throw new Broken('damaged');
+}
+
+/** Whether a conversation says with whom it is, and nothing else. */
+function hasSubject(
+	{ subject, account, imported, group }: ConversationEntry,
+	people: ReadonlySet<string>,
+): boolean {
+	if (subject === 'person' && !people.has(account ?? '')) return false;
+	const isOfGroup = (subject === 'group') === (group !== undefined);
+	return isOfGroup && (subject === 'imported') === (imported !== undefined);
+}
+
+/** States that a group ends in say when, and who ended it. */
+function hasState({ state, stateBy, stateAt }: ConversationEntry): boolean {
+	const isOver = state === 'removed' || state === 'left' || state === 'frozen';
+	return isOver === (stateAt !== undefined) && (state === 'removed') === (stateBy !== undefined);
 }
 
 function isSame(one: ArchiveCounts, other: ArchiveCounts): boolean {

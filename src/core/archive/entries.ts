@@ -3,8 +3,15 @@
 import * as v from 'valibot';
 import { parseCbor, writeCbor } from '../../protocol/codec.ts';
 import { accountId, bytesUpTo, id, listUpTo, textUpTo, uint } from '../../protocol/fields.ts';
-import type { Address, ConversationId, MessageId } from '../../protocol/ids.ts';
-import { MAX_CARD_BYTES, MAX_NAME_CHARACTERS, MAX_PICTURE_BYTES } from '../../protocol/limits.ts';
+import type { Address, ConversationId, GroupId, MessageId } from '../../protocol/ids.ts';
+import {
+	MAX_CARD_BYTES,
+	MAX_DESCRIPTION_CHARACTERS,
+	MAX_GROUP_MEMBERS,
+	MAX_GROUP_PICTURE_BYTES,
+	MAX_NAME_CHARACTERS,
+	MAX_PICTURE_BYTES,
+} from '../../protocol/limits.ts';
 import type { ArchiveEntry } from '../archive-entries.ts';
 
 /** CBOR of one entry. */
@@ -27,6 +34,43 @@ const verification = v.variant('kind', [
 	v.object({ kind: v.literal('verified'), at: uint, how: v.picklist(['link', 'compared']) }),
 ]);
 
+const role = v.picklist(['owner', 'admin', 'member']);
+const whoMay = v.picklist(['everyone', 'admins']);
+const policy = v.object({ write: whoMay, change: whoMay, invite: whoMay });
+const about = v.pipe(
+	v.object({
+		name,
+		description: textUpTo(MAX_DESCRIPTION_CHARACTERS * 4),
+		picture: v.optional(bytesUpTo(MAX_GROUP_PICTURE_BYTES)),
+	}),
+	v.transform((told) => ({ ...told, picture: told.picture ?? null })),
+);
+const group = v.object({
+	id: id<GroupId>(),
+	about,
+	policy,
+	members: listUpTo(v.object({ account: accountId, role }), MAX_GROUP_MEMBERS),
+});
+
+const who = listUpTo(accountId, MAX_GROUP_MEMBERS);
+const event = v.variant('kind', [
+	v.object({
+		kind: v.picklist([
+			...(['joined', 'safety-number-changed', 'group-created'] as const),
+			...(['described', 'pictured', 'frozen', 'recreated'] as const),
+		]),
+	}),
+	v.object({ kind: v.picklist(['added', 'removed']), who }),
+	v.object({ kind: v.literal('left'), who: accountId }),
+	v.object({ kind: v.literal('renamed'), name }),
+	v.object({ kind: v.literal('role'), who: accountId, role }),
+	v.object({ kind: v.literal('policy'), policy }),
+	v.object({
+		kind: v.literal('not-done'),
+		intention: v.picklist(['add', 'remove', 'about', 'policy', 'role', 'leave', 'recreate']),
+	}),
+]);
+
 const foreignBody = v.variant('what', [
 	v.object({ kind: v.literal('foreign'), what: v.picklist(['system', 'edited']), text }),
 	v.pipe(
@@ -46,7 +90,7 @@ const knownBody = v.union([
 		v.transform((body) => ({ ...body, replyTo: body.replyTo })),
 	),
 	v.object({ kind: v.literal('unreadable'), state: v.picklist(['asked', 'lost']) }),
-	v.object({ kind: v.literal('event'), event: v.picklist(['joined', 'safety-number-changed']) }),
+	v.object({ kind: v.literal('event'), event }),
 	v.object({ kind: v.literal('newer') }),
 	foreignBody,
 ]);
@@ -111,10 +155,16 @@ const shapes = {
 	conversation: v.object({
 		type: v.literal('conversation'),
 		id: id<ConversationId>(),
-		subject: v.picklist(['person', 'notes', 'imported']),
+		subject: v.picklist(['person', 'notes', 'imported', 'group']),
 		account: v.optional(accountId),
 		imported: v.optional(imported),
-		state: v.picklist(['inviting', 'open', 'refused', 'blocked', 'restored']),
+		group: v.optional(group),
+		state: v.picklist([
+			...(['inviting', 'open', 'refused', 'blocked', 'restored'] as const),
+			...(['removed', 'left', 'frozen'] as const),
+		]),
+		stateBy: v.optional(accountId),
+		stateAt: v.optional(uint),
 		entry: v.optional(entrance),
 		generation: v.optional(uint),
 		readTo: position,
@@ -164,8 +214,10 @@ function entryOf(parsed: Parsed): ArchiveEntry {
 		case 'person':
 			return { ...parsed, lastSeen: parsed.lastSeen, entry: parsed.entry };
 		case 'conversation': {
-			const { account, imported: history, entry, generation = -1 } = parsed;
-			return { ...parsed, account, imported: history, entry, generation };
+			const { account, imported: history, group: named, entry, generation = -1 } = parsed;
+			const { stateBy, stateAt } = parsed;
+			const state = { stateBy, stateAt };
+			return { ...parsed, ...state, account, imported: history, group: named, entry, generation };
 		}
 		case 'link':
 			return { ...parsed, expires: parsed.expires };

@@ -56,6 +56,8 @@ export async function openRun(
 			sender,
 			plaintext,
 			authenticated: message.authenticatedData,
+			// The head is of the current epoch alone.
+			epoch: Number(mls.groupContext.epoch),
 		});
 	}
 	return run;

@@ -97,6 +97,7 @@ async function openPrivate(
 		sender,
 		plaintext: result.message,
 		authenticated: privateMessage.authenticatedData,
+		epoch: Number(privateMessage.epoch),
 	};
 }
 

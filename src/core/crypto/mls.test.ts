@@ -241,3 +241,48 @@ describe('members come and go', () => {
 		).rejects.toThrow('not in the group');
 	});
 });
+
+describe('boxes for leaves', () => {
+	const scope = 'channel 4';
+
+	test('open for who is there, with nothing but the key of the leaf', async () => {
+		const { states } = await newGroup(alice, bob, carol);
+		const [a, b, c] = states as [GroupState, GroupState, GroupState];
+		const boxes = await alice.crypto.sealToLeaves(a, scope, utf8('secret'));
+		for (const [{ crypto }, state] of [
+			[alice, a],
+			[bob, b],
+			[carol, c],
+		] as const) {
+			const opened = await crypto.openAsLeaf(crypto.leafKey(state), scope, boxes);
+			expect(text(opened ?? utf8('nothing'))).toBe('secret');
+		}
+		expect(await bob.crypto.openAsLeaf(bob.crypto.leafKey(b), 'channel 5', boxes)).toBeUndefined();
+		const stolen = { ...bob.crypto.leafKey(b), leaf: 2 };
+		expect(await bob.crypto.openAsLeaf(stolen, scope, boxes)).toBeUndefined();
+	});
+
+	test('not for who was taken out, nor with a key from before an own commit', async () => {
+		const { states } = await newGroup(alice, bob, carol);
+		const [a, b, c] = states as [GroupState, GroupState, GroupState];
+		const removing = must(await alice.crypto.stage(a, { remove: [carol.identity.device] }));
+		const before = await alice.crypto.sealToLeaves(removing.next, scope, utf8('without Carol'));
+		expect(before.map(({ leaf }) => leaf)).toEqual([0, 1]);
+		expect(await carol.crypto.openAsLeaf(carol.crypto.leafKey(c), scope, before)).toBeUndefined();
+		const old = bob.crypto.leafKey(b);
+		expect(await bob.crypto.openAsLeaf(old, scope, before)).toEqual(utf8('without Carol'));
+		const atBob = await deliver(bob, b, removing);
+		const rotating = must(await bob.crypto.stage(atBob.state, {}));
+		const after = await bob.crypto.sealToLeaves(rotating.next, scope, utf8('later'));
+		expect(await bob.crypto.openAsLeaf(old, scope, after)).toBeUndefined();
+		const own = bob.crypto.leafKey(rotating.next);
+		expect(await bob.crypto.openAsLeaf(own, scope, after)).toEqual(utf8('later'));
+	});
+
+	test.each([0, 31, 32, 79, 80, 200])('%i bytes that are no box open nothing', async (length) => {
+		const { states } = await newGroup(alice, bob);
+		const own = alice.crypto.leafKey(states[0]);
+		const boxes = [{ leaf: 0, sealed: new Uint8Array(length).fill(7) }];
+		expect(await alice.crypto.openAsLeaf(own, scope, boxes)).toBeUndefined();
+	});
+});

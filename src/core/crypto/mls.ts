@@ -54,6 +54,7 @@ import {
 	readKeyPackage,
 	unpackPair,
 } from './mls-key-package.ts';
+import { leafKeyOf, openAsLeaf, sealToLeaves } from './mls-leaf-box.ts';
 import { openRun } from './mls-open-run.ts';
 import { openMessage } from './mls-open.ts';
 import { SUITE, createSuite } from './mls-suite.ts';
@@ -114,7 +115,15 @@ export async function createGroupCrypto(options: {
 		resync: (groupInfo) => resync(context, groupInfo),
 		stage: (state, change) => stage(context, state, change),
 		seal: (state, plaintext, authenticated) => seal(context, state, { plaintext, authenticated }),
+		claimOf(bytes) {
+			const message = decodeMessage(bytes);
+			if (message?.wireformat !== 'mls_private_message') return undefined;
+			return message.privateMessage.authenticatedData;
+		},
 		open: (state, bytes) => openMessage(state, bytes, suite),
+		sealToLeaves: (state, scope, plain) => sealToLeaves(suite, mlsOf(state), { scope, plain }),
+		leafKey: (state) => leafKeyOf(mlsOf(state)),
+		openAsLeaf: (own, scope, boxes) => openAsLeaf(suite, own, { scope, boxes }),
 		openRun: (state, bodies) => openRun(state, bodies, suite),
 		exportSecret: (state, label, length) =>
 			mlsExporter(mlsOf(state).keySchedule.exporterSecret, label, new Uint8Array(), length, suite),

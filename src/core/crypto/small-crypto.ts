@@ -1,5 +1,6 @@
 // The SmallCrypto port: everything sealed or signed outside MLS.
 import type { SmallCrypto } from '../ports.ts';
+import { openBox, sealBox } from './aes-box.ts';
 import { toBufferSource } from './bytes.ts';
 import { deviceIdOf } from './certificate.ts';
 import { openWhisper, sealWhisper } from './ephemeral.ts';
@@ -9,6 +10,10 @@ import { verifySignature } from './signing.ts';
 
 export const smallCrypto: SmallCrypto = {
 	inviteKeys: deriveInviteKeys,
+	sealUnder: async (secret, scope, plain) =>
+		sealBox(await importKey(secret), plain, new TextEncoder().encode(scope)),
+	openUnder: async (secret, scope, sealed) =>
+		openBox(await importKey(secret), sealed, new TextEncoder().encode(scope)),
 	sealWhisper,
 	openWhisper,
 	async verify(purpose, { device, key, bytes }, signature) {
@@ -21,3 +26,8 @@ export const smallCrypto: SmallCrypto = {
 	compareSafetyNumber: (mine, theirs, scanned) =>
 		Promise.resolve(compareScanned(scanned, mine, theirs)),
 };
+
+function importKey(secret: Uint8Array): Promise<CryptoKey> {
+	const uses: KeyUsage[] = ['encrypt', 'decrypt'];
+	return crypto.subtle.importKey('raw', toBufferSource(secret), 'AES-GCM', false, uses);
+}

@@ -5,6 +5,7 @@ import {
 	authorsOf,
 	isSystemLine,
 	messagesOf,
+	namedIn,
 	titleOf,
 	type TranscriptSource,
 } from './transcript.ts';
@@ -52,7 +53,7 @@ async function* body(source: TranscriptSource, words: PageWords): AsyncGenerator
 	const day = new Intl.DateTimeFormat(words.locale, { dateStyle: 'full' });
 	const clock = new Intl.DateTimeFormat(words.locale, { hour: 'numeric', minute: '2-digit' });
 	const names = new Map<AccountId, string>(
-		authorsOf(source).map(({ account, name }) => [account, name]),
+		authorsOf(source).map(({ account, name, me }) => [account, me ? words.you : name]),
 	);
 	/** What was quoted stands before what quotes it; the most recent are remembered. */
 	const quotable = new Map<string, string>();
@@ -62,11 +63,12 @@ async function* body(source: TranscriptSource, words: PageWords): AsyncGenerator
 		const date = day.format(at);
 		if (date !== today) yield `<h2>${escaped(date)}</h2>\n`;
 		today = date;
+		const author = names.get(message.author) ?? (message.mine ? words.you : '');
 		if (isSystemLine(message)) {
-			yield `<p class="line" dir="auto">${escaped(lineOf(message, words))}</p>\n`;
+			const line = lineOf(message, { words, author, names });
+			if (line !== '') yield `<p class="line" dir="auto">${escaped(line)}</p>\n`;
 			continue;
 		}
-		const author = message.mine ? words.you : (names.get(message.author) ?? '');
 		yield articleOf(message, { author, clock: clock.format(at), words, quotable });
 		remember(quotable, message);
 	}
@@ -123,11 +125,20 @@ function textOf({ body }: Message, words: PageWords): string {
 	}
 }
 
-function lineOf({ body }: Message, words: PageWords): string {
-	if (body.kind === 'event') {
-		return body.event === 'joined' ? words.joined : words.safetyNumberChanged;
-	}
-	return body.kind === 'foreign' && body.what === 'system' ? body.text : '';
+interface Line {
+	readonly words: PageWords;
+	readonly author: string;
+	readonly names: ReadonlyMap<AccountId, string>;
+}
+
+function lineOf({ body, mine }: Message, { words, author, names }: Line): string {
+	if (body.kind === 'foreign' && body.what === 'system') return body.text;
+	if (body.kind !== 'event') return '';
+	const { event } = body;
+	if (event.kind === 'joined') return words.joined;
+	if (event.kind === 'safety-number-changed') return words.safetyNumberChanged;
+	const who = namedIn(body).map((account) => names.get(account) ?? '');
+	return words.group(event, { by: mine ? undefined : author, who });
 }
 
 function isRightToLeft(locale: string): boolean {

@@ -1,5 +1,5 @@
 // One conversation as JSON (FORMAT.md).
-import type { Message, MessageBody } from '../model.ts';
+import type { AccountId, LogEvent, Message } from '../model.ts';
 import {
 	authorsOf,
 	isSystemLine,
@@ -38,23 +38,23 @@ export async function* chatJson(
 }
 
 function messageOf(message: Message): Record<string, unknown> {
-	const { id, author, mine, sent, delivery, body } = message;
+	const { id, author, mine, sent, delivery } = message;
 	return {
 		id,
 		author: isSystemLine(message) ? null : author,
 		me: mine,
 		sent: timeOf(sent),
-		...bodyOf(body),
+		...bodyOf(message),
 		delivery: delivery.kind,
 	};
 }
 
-function bodyOf(body: MessageBody): Record<string, unknown> {
+function bodyOf({ body, author }: Message): Record<string, unknown> {
 	switch (body.kind) {
 		case 'text':
 			return { kind: 'text', text: body.text, replyTo: body.replyTo ?? null };
 		case 'event':
-			return { kind: 'event', event: body.event };
+			return eventOf(body.event, author);
 		case 'unreadable':
 		case 'newer':
 			return { kind: body.kind };
@@ -63,6 +63,15 @@ function bodyOf(body: MessageBody): Record<string, unknown> {
 			if (body.what !== 'media') return { kind: body.what, text: body.text };
 			return { kind: 'media', file: body.file ?? null, text: body.text };
 	}
+}
+
+/** `by`: who changed the group. */
+function eventOf(
+	{ kind: event, ...details }: LogEvent,
+	author: AccountId,
+): Record<string, unknown> {
+	const isOfGroup = event !== 'joined' && event !== 'safety-number-changed';
+	return { kind: 'event', event, ...(isOfGroup && { by: author }), ...details };
 }
 
 /** Times beyond what a calendar has are a sender's lie; they stand as 1970. */

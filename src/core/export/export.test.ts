@@ -14,6 +14,7 @@ import { toChunks, type TranscriptSource } from './transcript.ts';
 
 const ME = idFrom<AccountId>(new Uint8Array(32).fill(1));
 const MAYA = idFrom<AccountId>(new Uint8Array(32).fill(2));
+const BEN = idFrom<AccountId>(new Uint8Array(32).fill(4));
 const ID = idFrom<ConversationId>(new Uint8Array(16).fill(3));
 const EVIL = `</title></p><script>alert(1)</script><img src=x onerror="alert(2)">'"&`;
 
@@ -29,6 +30,7 @@ const words: PageWords = {
 	newer: 'newer',
 	joined: 'joined',
 	safetyNumberChanged: 'changed',
+	group: ({ kind }, { by = 'you', who }) => `${by}: ${kind} ${who.join('+')}`,
 };
 
 const conversation: Conversation = {
@@ -72,8 +74,27 @@ function sourceOf(messages: readonly Message[], page = 7): TranscriptSource {
 	return {
 		conversation,
 		me: { account: ME, name: 'Sam' },
+		others: [],
 		after: (position) =>
 			Promise.resolve(messages.filter((each) => each.position > (position ?? '')).slice(0, page)),
+	};
+}
+
+/** Ben is not in it any more. */
+function groupOf(messages: readonly Message[]): TranscriptSource {
+	const subject: Conversation['subject'] = {
+		kind: 'group',
+		about: { name: 'Lake house', description: '', picture: null },
+		policy: { write: 'everyone', change: 'admins', invite: 'admins' },
+		...{ size: 2, role: 'owner' },
+	};
+	return {
+		...sourceOf(messages),
+		conversation: { ...conversation, subject },
+		others: [
+			{ account: MAYA, name: 'Maya' },
+			{ account: BEN, name: 'Ben' },
+		],
 	};
 }
 
@@ -119,6 +140,25 @@ describe('a chat as a page', () => {
 		);
 	});
 
+	test('a group: who wrote what, and what happened to it', async () => {
+		const page = await whole(
+			chatHtml(
+				groupOf([
+					messageAt(1, { kind: 'event', event: { kind: 'added', who: [MAYA, ME] } }, false),
+					messageAt(2, text('from Maya'), false),
+					{ ...messageAt(3, text('from somebody who left'), false), author: BEN },
+					messageAt(4, { kind: 'event', event: { kind: 'left', who: BEN } }, true),
+				]),
+				{ ...words, you: 'Me' },
+			),
+		);
+		const lines = [...page.matchAll(/class="line" dir="auto">([^<]*)/gu)].map(([, line]) => line);
+		expect(lines).toEqual(['Maya: added Maya+Me', 'you: left Ben']);
+		const authors = [...page.matchAll(/<b dir="auto">([^<]*)/gu)].map(([, name]) => name);
+		expect(authors).toEqual(['Maya', 'Ben']);
+		expect(page).toContain('<title>Lake house</title>');
+	});
+
 	test('a clock beyond the calendar does not end the export', async () => {
 		const page = await whole(
 			chatHtml(sourceOf([{ ...messageAt(1, text('hi')), sent: 9e15 }]), words),
@@ -134,7 +174,7 @@ describe('a chat as data', () => {
 			messageAt(2, text('yes', messageAt(1, text('')).id)),
 			messageAt(3, { kind: 'foreign', what: 'media', file: undefined, text: '' }),
 			messageAt(4, { kind: 'foreign', what: 'system', text: 'x' }, false),
-			messageAt(5, { kind: 'event', event: 'joined' }),
+			messageAt(5, { kind: 'event', event: { kind: 'joined' } }),
 			messageAt(6, { kind: 'unreadable', state: 'lost' }),
 		];
 		const written = JSON.parse(
@@ -161,6 +201,28 @@ describe('a chat as data', () => {
 			['event', null, undefined],
 			['unreadable', ME, undefined],
 		]);
+	});
+
+	test('of a group says who did what to whom', async () => {
+		const all = [
+			messageAt(1, { kind: 'event', event: { kind: 'role', who: BEN, role: 'admin' } }, false),
+			messageAt(2, { kind: 'event', event: { kind: 'renamed', name: 'Cabin' } }, true),
+		];
+		const written: unknown = JSON.parse(
+			await whole(chatJson(groupOf(all), { exported: 0, notes: 'N' })),
+		);
+		expect(written).toMatchObject({
+			conversation: { kind: 'group', title: 'Lake house' },
+			participants: [
+				{ account: ME, name: 'Sam', me: true },
+				{ account: MAYA, name: 'Maya', me: false },
+				{ account: BEN, name: 'Ben', me: false },
+			],
+			messages: [
+				{ author: null, kind: 'event', event: 'role', by: MAYA, who: BEN, role: 'admin' },
+				{ author: null, kind: 'event', event: 'renamed', by: ME, name: 'Cabin' },
+			],
+		});
 	});
 
 	test('an empty conversation is well-formed too', async () => {

@@ -1,10 +1,12 @@
 // A conversation as it is read for a file: page by page, so that a long one is never in memory as a whole.
-import type { AccountId, Conversation, Message, Position } from '../model.ts';
+import type { AccountId, Conversation, Message, MessageBody, Position } from '../model.ts';
 
 /** Pages of messages, oldest first. */
 export interface TranscriptSource {
 	readonly conversation: Conversation;
 	readonly me: { readonly account: AccountId; readonly name: string };
+	/** Everybody else who is or was in a group, or is named in its log; empty elsewhere. */
+	readonly others: readonly Omit<Author, 'me'>[];
 	/** At most some hundreds after `position`, or from the beginning. */
 	after(position: Position | undefined): Promise<readonly Message[]>;
 }
@@ -16,7 +18,7 @@ export interface Author {
 }
 
 /** Everybody who may have written here. */
-export function authorsOf({ conversation, me }: TranscriptSource): readonly Author[] {
+export function authorsOf({ conversation, me, others }: TranscriptSource): readonly Author[] {
 	const self = { ...me, me: true };
 	const { subject } = conversation;
 	switch (subject.kind) {
@@ -26,6 +28,8 @@ export function authorsOf({ conversation, me }: TranscriptSource): readonly Auth
 			const { account, profile } = subject.person;
 			return [self, { account, name: profile.name, me: false }];
 		}
+		case 'group':
+			return [self, ...others.map((each) => ({ ...each, me: false }))];
 		case 'imported':
 			return subject.participants.map((each) => ({ ...each, me: each.account === me.account }));
 	}
@@ -33,8 +37,16 @@ export function authorsOf({ conversation, me }: TranscriptSource): readonly Auth
 
 /** What a conversation is called; undefined for notes, whose name is the reader's word for them. */
 export function titleOf({ subject }: Conversation): string | undefined {
-	if (subject.kind === 'person') return subject.person.profile.name;
-	return subject.kind === 'imported' ? subject.title : undefined;
+	switch (subject.kind) {
+		case 'person':
+			return subject.person.profile.name;
+		case 'group':
+			return subject.about.name;
+		case 'imported':
+			return subject.title;
+		case 'notes':
+			return undefined;
+	}
 }
 
 /** All messages, oldest first. */
@@ -46,6 +58,13 @@ export async function* messagesOf(source: TranscriptSource): AsyncGenerator<Mess
 		last = page.at(-1)?.position;
 		if (last === undefined) return;
 	}
+}
+
+/** Whom a line of the log speaks of. */
+export function namedIn(body: MessageBody): readonly AccountId[] {
+	if (body.kind !== 'event' || !('who' in body.event)) return [];
+	const { who } = body.event;
+	return typeof who === 'string' ? [who] : who;
 }
 
 /** A line between the messages that nobody wrote. */

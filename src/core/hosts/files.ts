@@ -4,12 +4,13 @@ import { createQueries } from '../client-queries.ts';
 import { archiveCrypto } from '../crypto/archive-keys.ts';
 import { chatHtml } from '../export/chat-html.ts';
 import { chatJson } from '../export/chat-json.ts';
-import { toChunks, type TranscriptSource } from '../export/transcript.ts';
+import { messagesOf, namedIn, toChunks, type TranscriptSource } from '../export/transcript.ts';
 import { createArchives, type ArchivePorts } from './archives.ts';
 import type { Files } from '../files.ts';
 import { readWhatsApp } from '../import/whatsapp.ts';
 import type { ConversationId } from '../model.ts';
 import type { Store } from '../ports.ts';
+import { NO_NAME } from '../../protocol/names.ts';
 
 export function createFiles(world: Omit<ArchivePorts, 'archives'>): Files {
 	const ports = { ...world, archives: archiveCrypto };
@@ -40,16 +41,35 @@ async function transcriptOf(
 	const queries = createQueries(store);
 	const [conversation, me] = await Promise.all([queries.conversation(id), queries.me()]);
 	if (!conversation || !me) return undefined;
-	return {
-		conversation,
-		me: { account: me.account, name: me.profile.name },
-		async after(position) {
-			const page = await queries.messages(id, {
-				at: 'after',
-				position: position ?? '',
-				limit: PAGE,
-			});
-			return page.messages;
-		},
+	const after: TranscriptSource['after'] = async (position = '') => {
+		const page = await queries.messages(id, { at: 'after', position, limit: PAGE });
+		return page.messages;
 	};
+	const source = {
+		...{ conversation, after, others: [] },
+		me: { account: me.account, name: me.profile.name },
+	};
+	const others = conversation.subject.kind === 'group' ? await othersOf(store, source) : [];
+	return { ...source, others };
+}
+
+/** Everybody of a group, also who is gone: who wrote there and who was named is known only by reading all of it. */
+async function othersOf(
+	store: Store,
+	source: TranscriptSource,
+): Promise<TranscriptSource['others']> {
+	const { conversation, me } = source;
+	const row = await store.get('conversations', conversation.id);
+	const group = await store.get('groups', row?.group ?? '');
+	const accounts = new Set((group?.members ?? []).map(({ account }) => account));
+	for await (const { author, body } of messagesOf(source)) {
+		for (const account of [author, ...namedIn(body)]) accounts.add(account);
+	}
+	accounts.delete(me.account);
+	return Promise.all(
+		[...accounts].map(async (account) => {
+			const person = await store.get('people', account);
+			return { account, name: person?.profile.name ?? NO_NAME };
+		}),
+	);
 }

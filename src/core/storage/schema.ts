@@ -39,8 +39,14 @@ const VERSION_1: readonly (StoreName | 'vault')[] = [
 	'vault',
 ];
 
+const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
+
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
 		for (const name of VERSION_1) db.createObjectStore(name);
+	},
+	// Groups.
+	(db) => {
+		for (const name of VERSION_2) db.createObjectStore(name);
 	},
 ];

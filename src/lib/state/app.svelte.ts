@@ -143,7 +143,7 @@ export class App {
 		if (known) return known;
 		const { kind } = this.live.connection;
 		const reachable = kind === 'online' || kind === 'updating';
-		return { path: reachable ? 'relay' : 'offline', online: false, typing: false };
+		return { path: reachable ? 'relay' : 'offline', online: false, typing: false, typists: [] };
 	}
 
 	/** A message touches one row of what may be a thousand. */

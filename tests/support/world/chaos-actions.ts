@@ -201,11 +201,14 @@ const WEIGHTS: readonly (readonly [number, Action])[] = [
 	[1, loseState],
 	[1, rotateBoth],
 ];
-const TOTAL = WEIGHTS.reduce((sum, [weight]) => sum + weight, 0);
+/** What fails around people who write, without what is about two of them. */
+export const FAULTS: readonly (readonly [number, Action])[] = WEIGHTS.filter(
+	([, action]) => ![write, rename, loseState, rotateBoth].includes(action),
+);
 
-export function choose(random: Seeded): Action {
-	let at = random.below(TOTAL);
-	for (const [weight, action] of WEIGHTS) {
+export function choose(random: Seeded, among = WEIGHTS): Action {
+	let at = random.below(among.reduce((sum, [weight]) => sum + weight, 0));
+	for (const [weight, action] of among) {
 		if (at < weight) return action;
 		at -= weight;
 	}

@@ -122,7 +122,7 @@ async function directPhase(run: Run): Promise<void> {
 	world.startRelay();
 }
 
-async function heal({ world, random }: Run): Promise<void> {
+export async function heal({ world, random }: Pick<Run, 'world' | 'random'>): Promise<void> {
 	if (!world.relay) world.startRelay();
 	world.relayDisk.full = false;
 	const everybody = random.chance(0.5);

@@ -1,9 +1,14 @@
-// npm run simulate -- --seeds N --from S: runs a range of simulated worlds and prints the seeds that fail.
+// npm run simulate -- --seeds N --from S [--groups]: runs a range of simulated worlds and prints the seeds that fail.
 import { parseArgs } from 'node:util';
 import { runChaos } from './chaos.ts';
+import { runGroupChaos } from './group-chaos.ts';
 
 const { values } = parseArgs({
-	options: { seeds: { type: 'string', default: '300' }, from: { type: 'string', default: '1' } },
+	options: {
+		seeds: { type: 'string', default: '300' },
+		from: { type: 'string', default: '1' },
+		groups: { type: 'boolean', default: false },
+	},
 });
 const from = Number(values.from);
 const seeds = Number(values.seeds);
@@ -17,7 +22,7 @@ const total: Record<string, number> = {};
 const began = performance.now();
 for (let seed = from; seed < from + seeds; seed++) {
 	try {
-		const outcome = await runChaos(seed);
+		const outcome = await (values.groups ? runGroupChaos : runChaos)(seed);
 		for (const [what, count] of Object.entries(outcome.counts)) {
 			total[what] = (total[what] ?? 0) + (count as number);
 		}

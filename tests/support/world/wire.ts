@@ -9,7 +9,7 @@ import type {
 	RelayHandlers,
 } from '../../../src/core/ports.ts';
 import { parseCbor } from '../../../src/protocol/codec.ts';
-import { downFrames, upFrames } from '../../../src/protocol/frames.ts';
+import { downFrames, upFrames, type DownFrame } from '../../../src/protocol/frames.ts';
 import type { DeviceId } from '../../../src/protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../../../src/protocol/limits.ts';
 
@@ -34,6 +34,7 @@ export class RelayWire implements Wire {
 	readonly #handlers: RelayHandlers;
 	readonly #session;
 	#hanging = false;
+	#lie: (frame: DownFrame) => DownFrame = (frame) => frame;
 	open = true;
 
 	constructor(relay: Relay, network: string, handlers: RelayHandlers) {
@@ -69,6 +70,11 @@ export class RelayWire implements Wire {
 		return this.#up.length + this.#down.length > 0;
 	}
 
+	/** From now on the device hears what `lie` makes of the relay's frames. */
+	lie(lie: (frame: DownFrame) => DownFrame): void {
+		this.#lie = lie;
+	}
+
 	/** Frames on their way to the relay. */
 	get rising(): number {
 		return this.#up.length;
@@ -86,7 +92,7 @@ export class RelayWire implements Wire {
 		const decoded = downFrames.decode(bytes, MAX_FRAME_BYTES);
 		if (!decoded.ok)
 			throw new Error(`the relay sent what does not decode: ${JSON.stringify(parseCbor(bytes))}`);
-		this.#handlers.frame(decoded.value);
+		this.#handlers.frame(this.#lie(decoded.value));
 		if (twice && decoded.value.type === 'deliver') this.#handlers.frame(decoded.value);
 	}
 

@@ -4,8 +4,16 @@ import { shortName } from '../../text/isolate.ts';
 
 /** What a conversation is called. */
 export function subjectName(subject: ConversationSubject): string {
-	if (subject.kind === 'imported') return subject.title;
-	return subject.kind === 'person' ? subject.person.profile.name : m.notes();
+	switch (subject.kind) {
+		case 'person':
+			return subject.person.profile.name;
+		case 'group':
+			return subject.about.name;
+		case 'imported':
+			return subject.title;
+		case 'notes':
+			return m.notes();
+	}
 }
 
 /** What to call the other side in a sentence. */

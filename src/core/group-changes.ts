@@ -1,0 +1,263 @@
+// Carrying out what was wanted of a group: one commit at a time per channel, each planned against the group as it then is.
+// Runs in the conversation's lane; what is staged here the commit desk submits.
+import type { AccountId, ChannelId, ConversationId, GroupId } from '../protocol/ids.ts';
+import { idFrom } from '../protocol/ids.ts';
+import type { GroupContext } from '../protocol/content.ts';
+import { loadChannel, queueProfile, rankChannel, type LoadedChannel } from './channels.ts';
+import { newEnvelopeId, type Work } from './context.ts';
+import { closeGroup } from './group-commits.ts';
+import { placeEvents } from './group-log.ts';
+import { planChange, planSweep, type GroupStep } from './group-plan.ts';
+import { encodeContext, entranceOf, sightOf } from './group-sight.ts';
+import { sealSnapshot } from './group-snapshots.ts';
+import { sayAgain, stagedRow } from './groups.ts';
+import type { GroupIntention } from './model.ts';
+import type { StagedCommit } from './ports.ts';
+import {
+	outboxKey,
+	type ChannelRow,
+	type ConversationRow,
+	type Entrance,
+	type GroupRow,
+	type StagedRow,
+} from './records.ts';
+
+const MOST_CHANGES = 64;
+const SECRET_BYTES = 32;
+
+/** The staged commit with its snapshot. */
+async function stagedGroupRow(
+	work: Work,
+	staged: StagedCommit,
+	{ add, ...more }: Pick<StagedRow, 'add' | 'expected' | 'remove' | 'change' | 'rest'>,
+): Promise<StagedRow> {
+	return { ...stagedRow(work, staged, add), ...more, snapshot: await sealSnapshot(work, staged) };
+}
+
+/** The channel with the next commit that this group needs, if it needs any: a change, somebody who leaves, own keys. */
+export async function stageNext(work: Work, id: ConversationId): Promise<ChannelRow | undefined> {
+	const { tx } = work;
+	const conversation = await tx.get('conversations', id);
+	const channel = conversation?.channels[0];
+	const loaded = channel && (await loadChannel(tx, work.groups, channel));
+	if (loaded?.row.status !== 'open') return undefined;
+	if (loaded.row.staged) return loaded.row;
+	const prefix = outboxKey.changes(id);
+	for (const { key } of await tx.list('outbox', { prefix, limit: MOST_CHANGES })) {
+		const row = await tx.get('outbox', key);
+		if (row?.kind !== 'change') continue;
+		const { intention } = row;
+		if (intention.kind === 'found' || intention.kind === 'recreate') {
+			tx.delete('outbox', key); // it is there
+			continue;
+		}
+		const staged = await stageChange(work, loaded, { key, intention });
+		if (staged !== 'nothing') return staged;
+	}
+	return (await stageSweep(work, loaded)) ?? stageDueRotation(work, loaded);
+}
+
+async function stageChange(
+	work: Work,
+	loaded: LoadedChannel,
+	{
+		key,
+		intention,
+	}: { readonly key: string; readonly intention: Exclude<GroupIntention, { kind: 'recreate' }> },
+): Promise<ChannelRow | undefined | 'nothing'> {
+	const { tx, identity, random } = work;
+	const sight = sightOf(work.groups, loaded.state);
+	if (!sight) return undefined;
+	const wanted = intention.kind === 'add' ? intention.people : [];
+	const entrances = await entrancesFor(work, sight.context.group, wanted);
+	const plan = planChange(sight, intention, {
+		me: identity.account,
+		reachable: new Set(entrances.keys()),
+		secret: random.bytes(SECRET_BYTES),
+	});
+	switch (plan.kind) {
+		case 'step': {
+			const row = await stageStep(work, loaded, { step: plan, entrances, change: key });
+			if (row) return row;
+			break;
+		}
+		case 'done':
+			tx.delete('outbox', key);
+			return 'nothing';
+		case 'alone':
+			await closeGroup(work, loaded.row, { kind: 'left', at: work.relayTime() });
+			return undefined;
+		case 'refused':
+			break;
+		default:
+			return plan satisfies never;
+	}
+	tx.delete('outbox', key);
+	await tellNotDone(work, loaded.row.conversation, intention.kind);
+	return 'nothing';
+}
+
+/** Own change that does not happen: a line for this person alone. */
+export async function tellNotDone(
+	work: Work,
+	conversation: ConversationId,
+	intention: GroupIntention['kind'],
+): Promise<void> {
+	const happening = { envelope: newEnvelopeId(work), at: work.relayTime(), by: work.identity };
+	await placeEvents(work, conversation, { happening, events: [{ kind: 'not-done', intention }] });
+}
+
+/** The key packages at hand that hold and are theirs. */
+async function entrancesFor(
+	work: Work,
+	group: GroupId,
+	people: readonly AccountId[],
+): Promise<Map<AccountId, Entrance>> {
+	const entrances = new Map<AccountId, Entrance>();
+	for (const account of people) {
+		const entrance = await entranceOf(work.tx, group, account);
+		const owner = entrance && (await work.groups.inspectKeyPackage(entrance.keyPackage));
+		if (entrance && owner?.ok && owner.value.account === account) entrances.set(account, entrance);
+	}
+	return entrances;
+}
+
+async function stageStep(
+	work: Work,
+	loaded: LoadedChannel,
+	{
+		step,
+		entrances,
+		change,
+	}: {
+		readonly step: GroupStep;
+		readonly entrances: ReadonlyMap<AccountId, Entrance>;
+		readonly change: string | undefined;
+	},
+): Promise<ChannelRow | undefined> {
+	const { tx, groups } = work;
+	const { row, state } = loaded;
+	const going = groups.members(state).filter(({ account }) => step.remove.includes(account));
+	const adding = step.add.flatMap((account) => entrances.get(account) ?? []);
+	const staged = await groups.stage(state, {
+		remove: going.map(({ device }) => device),
+		add: adding.map(({ keyPackage }) => keyPackage),
+		...(step.context && { context: encodeContext(step.context) }),
+	});
+	if (!staged.ok) return undefined;
+	const add = leavesOf(work, staged.value, { accounts: step.add, entrances });
+	const remove = going.map(({ leaf }) => leaf);
+	const details = { add, remove, change, rest: step.rest, expected: row.epoch };
+	const next = { ...row, staged: await stagedGroupRow(work, staged.value, details) };
+	tx.put('channels', row.channel, next);
+	return next;
+}
+
+/** At which leaf each of the added stands, and by which address they are reached. */
+function leavesOf(
+	{ groups }: Work,
+	staged: StagedCommit,
+	{
+		accounts,
+		entrances,
+	}: {
+		readonly accounts: readonly AccountId[];
+		readonly entrances: ReadonlyMap<AccountId, Entrance>;
+	},
+): StagedRow['add'] {
+	const members = groups.members(staged.next);
+	return accounts.flatMap((account) => {
+		const leaf = members.find((member) => member.account === account)?.leaf;
+		const address = entrances.get(account)?.address;
+		return leaf === undefined || !address ? [] : [{ leaf, address }];
+	});
+}
+
+async function stageSweep(work: Work, loaded: LoadedChannel): Promise<ChannelRow | undefined> {
+	const key = outboxKey.sweep(loaded.row.conversation);
+	const row = await work.tx.get('outbox', key);
+	if (row?.kind !== 'sweep' || row.due > work.clock.now()) return undefined;
+	const sight = sightOf(work.groups, loaded.state);
+	const secret = work.random.bytes(SECRET_BYTES);
+	const step = sight && planSweep(sight, { me: work.identity.account, secret });
+	if (step?.kind === 'step') {
+		return stageStep(work, loaded, { step, entrances: new Map(), change: undefined });
+	}
+	work.tx.delete('outbox', key);
+	return undefined;
+}
+
+async function stageDueRotation(
+	work: Work,
+	{ row, state }: LoadedChannel,
+): Promise<ChannelRow | undefined> {
+	const key = outboxKey.rotate(row.conversation, row.channel);
+	const rotate = await work.tx.get('outbox', key);
+	if (rotate?.kind !== 'rotate' || (rotate.due ?? 0) > work.clock.now()) return undefined;
+	const staged = await work.groups.stage(state, {});
+	if (!staged.ok) return undefined;
+	const details = { add: [], expected: row.epoch };
+	const next = { ...row, staged: await stagedGroupRow(work, staged.value, details) };
+	work.tx.put('channels', row.channel, next);
+	return next;
+}
+
+/** Stages the first channel of a group that was just made, or the next of one that is frozen. */
+export async function stageGroupFounding(
+	work: Work,
+	conversation: ConversationRow,
+): Promise<ChannelRow | undefined> {
+	const { tx } = work;
+	const prefix = outboxKey.changes(conversation.id);
+	const waiting = await tx.list('outbox', { prefix, limit: MOST_CHANGES });
+	const wanted = waiting.find(({ value }) => {
+		if (value.kind !== 'change') return false;
+		return value.intention.kind === 'found' || value.intention.kind === 'recreate';
+	});
+	const group = await tx.get('groups', conversation.group ?? '');
+	if (!wanted || !group) return undefined;
+	const me = work.identity.account;
+	const others = group.members.filter(({ account }) => account !== me);
+	const accounts = others.map(({ account }) => account);
+	const entrances = await entrancesFor(work, group.group, accounts);
+	const channel = idFrom<ChannelId>(work.random.bytes(16));
+	const generation = conversation.generation + 1;
+	const context = foundingContext(work, group, { generation, present: [me, ...entrances.keys()] });
+	const alone = await work.groups.found(channel, encodeContext(context));
+	const keyPackages = [...entrances.values()].map(({ keyPackage }) => keyPackage);
+	const staged = await work.groups.stage(alone, { add: keyPackages });
+	if (!staged.ok) return undefined;
+	const frozen = work.groups.freeze(alone);
+	const add = leavesOf(work, staged.value, { accounts, entrances });
+	const details = { add, change: wanted.key, expected: frozen.epoch };
+	const { epoch, treeId, ratchet, tree } = frozen;
+	const row: ChannelRow = {
+		...{ channel, conversation: conversation.id, status: 'founding', generation },
+		...{ epoch, treeId, ratchet, others: [], sentCount: 0, counts: {}, parked: 0, joined: 0 },
+		staged: await stagedGroupRow(work, staged.value, details),
+	};
+	tx.put('channels', channel, row);
+	tx.put('trees', channel, tree);
+	await rankChannel(tx, conversation, row);
+	queueProfile(tx, conversation.id);
+	await sayAgain(tx, conversation);
+	return row;
+}
+
+/** Roles stay with those who come along; an owner who cannot be reached is followed by whoever founds it. */
+function foundingContext(
+	{ identity, random }: Work,
+	{ group, about, policy, members }: GroupRow,
+	{ generation, present }: { readonly generation: number; readonly present: readonly AccountId[] },
+): GroupContext {
+	const kept = members.filter(({ account }) => present.includes(account));
+	const hasOwner = kept.some(({ role }) => role === 'owner');
+	const roles = kept.flatMap(({ account, role }) => {
+		const next = !hasOwner && account === identity.account ? 'owner' : role;
+		return next === 'member' ? [] : [{ account, role: next }];
+	});
+	return {
+		...{ type: 'group', group, generation, ...about, policy },
+		...{ roles, leaving: [], secret: random.bytes(SECRET_BYTES) },
+	};
+}

@@ -1,0 +1,84 @@
+// What a commit did to a group, as lines in the log: the same lines at the same place on every device (SPEC CO-2).
+import { fromBase64Url, idFrom } from '../protocol/ids.ts';
+import type { ConversationId, EnvelopeId, MessageId } from '../protocol/ids.ts';
+import type { Work } from './context.ts';
+import { roleIn, rosterOf, sameBytes, samePolicy, type GroupSight } from './group-rights.ts';
+import type { LogEvent } from './model.ts';
+import { positionOf } from './positions.ts';
+import type { GroupMember } from './ports.ts';
+import { addMessage } from './threads.ts';
+
+/** Where and by whom something happened. `at`: relay's clock, ms. */
+export interface Happening {
+	readonly envelope: EnvelopeId;
+	readonly at: number;
+	readonly by: Pick<GroupMember, 'account' | 'device'>;
+}
+
+/** What changed from one epoch to the next, in the order it is told. */
+export function eventsBetween(before: GroupSight, after: GroupSight): LogEvent[] {
+	const [old, next] = [before.context, after.context];
+	const events: LogEvent[] = [];
+	if (old.name !== next.name) events.push({ kind: 'renamed', name: next.name });
+	if (old.description !== next.description) events.push({ kind: 'described' });
+	const samePicture =
+		old.picture && next.picture
+			? sameBytes(old.picture, next.picture)
+			: old.picture === next.picture;
+	if (!samePicture) events.push({ kind: 'pictured' });
+	if (!samePolicy(old.policy, next.policy)) events.push({ kind: 'policy', policy: next.policy });
+	events.push(...rolesBetween(before, after));
+	for (const who of next.leaving) {
+		if (!old.leaving.includes(who)) events.push({ kind: 'left', who });
+	}
+	const removed = before.people.filter((account) => {
+		return !after.people.includes(account) && !old.leaving.includes(account);
+	});
+	if (removed.length > 0) events.push({ kind: 'removed', who: removed });
+	const added = after.people.filter((account) => !before.people.includes(account));
+	if (added.length > 0) events.push({ kind: 'added', who: added });
+	return events;
+}
+
+/** That somebody is the owner says that another is it no more. */
+function rolesBetween(before: GroupSight, after: GroupSight): LogEvent[] {
+	const roster = rosterOf(before);
+	return rosterOf(after).members.flatMap(({ account: who, role }) => {
+		const was = roleIn(roster, who);
+		if (was === undefined || was === role || was === 'owner') return [];
+		return [{ kind: 'role', who, role } as const];
+	});
+}
+
+/** Puts lines into the log, each with an id and an order that every device derives alike. */
+export async function placeEvents(
+	{ tx, clock, identity }: Work,
+	conversation: ConversationId,
+	{ happening, events }: { readonly happening: Happening; readonly events: readonly LogEvent[] },
+): Promise<void> {
+	const { envelope, at, by } = happening;
+	for (const [index, event] of events.entries()) {
+		const id = lineId(envelope, index);
+		const ms = Math.max(0, Math.floor(at)).toString(16).padStart(12, '0');
+		await addMessage(tx, {
+			id,
+			conversation,
+			position: positionOf(ms + index.toString(16).padStart(4, '0'), id),
+			author: by.account,
+			device: by.device,
+			mine: by.account === identity.account,
+			body: { kind: 'event', event },
+			sent: at,
+			received: clock.now(),
+			delivery: { kind: 'received' },
+			carrier: undefined,
+		});
+	}
+}
+
+function lineId(envelope: EnvelopeId, index: number): MessageId {
+	const bytes = fromBase64Url(envelope) ?? new Uint8Array(16);
+	const last = bytes.length - 1;
+	bytes[last] = (bytes[last] ?? 0) ^ (index + 1);
+	return idFrom<MessageId>(bytes);
+}

@@ -1,0 +1,134 @@
+// A group whose state this device lost, or cannot follow: the relay keeps the newest state sealed for its members, and an
+// external commit replaces the own leaf (RFC 9420 12.4.3.2, SPEC CH-11, CH-12).
+import type { LoadedChannel } from './channels.ts';
+import type { Work, EngineContext } from './context.ts';
+import { newEnvelopeId } from './context.ts';
+import { closeGroup, freezeGroup } from './group-commits.ts';
+import { unsoundness } from './group-rights.ts';
+import { sightOf } from './group-sight.ts';
+import { openSnapshot, sealSnapshot } from './group-snapshots.ts';
+import { stagedRow } from './groups.ts';
+import type { Result, StagedCommit } from './ports.ts';
+import type { RelaySession, SnapshotAnswer } from './relay-session.ts';
+import type { ChannelRow, GroupRow, StagedRow } from './records.ts';
+
+type Fetched = Extract<SnapshotAnswer, { type: 'snapshot' }>;
+
+/** Fetches the state and stages the commit that takes the own place in it again. Undefined: later, or never. */
+export async function stageResync(
+	context: EngineContext,
+	row: ChannelRow,
+	session: RelaySession,
+): Promise<ChannelRow | 'later' | undefined> {
+	if (row.staged) return row;
+	const answer = await session.fetchSnapshot(row.channel);
+	if (answer.type === 'unknown') return undefined;
+	if (answer.type === 'refused') {
+		if (answer.code !== 'not-a-member' && answer.code !== 'channel-unknown') return 'later';
+		await context.persist((tx) => giveUp({ ...context, tx }, row, answer.code));
+		return undefined;
+	}
+	return context.persist((tx) => resyncWith({ ...context, tx }, row, answer));
+}
+
+async function giveUp(work: Work, row: ChannelRow, why: string): Promise<void> {
+	const { tx, identity } = work;
+	const fresh = await tx.get('channels', row.channel);
+	if (fresh?.status !== 'lost') return;
+	const at = work.relayTime();
+	if (why === 'not-a-member')
+		await closeGroup(work, fresh, { kind: 'removed', by: identity.account, at });
+	else {
+		const incoming = { envelope: newEnvelopeId(work), at };
+		await freezeGroup(work, fresh, { incoming, by: undefined, why });
+	}
+}
+
+async function resyncWith(
+	work: Work,
+	row: ChannelRow,
+	fetched: Fetched,
+): Promise<ChannelRow | undefined> {
+	const { tx, groups } = work;
+	const fresh = await tx.get('channels', row.channel);
+	if (fresh?.status !== 'lost') return undefined;
+	if (fresh.staged) return fresh;
+	const conversation = await tx.get('conversations', row.conversation);
+	const group = await tx.get('groups', conversation?.group ?? '');
+	if (!group?.mending) return undefined;
+	const { channel } = row;
+	const { epoch, sealed } = fetched;
+	const isOlder = epoch < group.mending.epoch;
+	const opened =
+		isOlder || !sealed
+			? undefined
+			: await openSnapshot(work, group.mending, { channel, epoch, sealed });
+	const staged = opened ? await groups.resync(opened) : undefined;
+	if (staged && !staged.ok && staged.error === 'not-for-us') {
+		await giveUp(work, fresh, 'not-a-member');
+		return undefined;
+	}
+	const refusal = refusalOf(work, group, staged);
+	if (refusal !== undefined || !staged?.ok) {
+		await giveUp(work, fresh, refusal ?? 'no snapshot');
+		return undefined;
+	}
+	const next: ChannelRow = {
+		...fresh,
+		staged: await stagedResync(work, staged.value, epoch),
+	};
+	tx.put('channels', row.channel, next);
+	return next;
+}
+
+/** Why this state cannot be the group's. */
+function refusalOf(
+	{ groups }: Work,
+	group: GroupRow,
+	staged: Result<StagedCommit, string> | undefined,
+): string | undefined {
+	if (!staged) return 'no snapshot that opens';
+	if (!staged.ok) return staged.error;
+	const sight = sightOf(groups, staged.value.next);
+	if (!sight) return 'no group';
+	if (sight.context.group !== group.group) return 'another group';
+	if (sight.context.generation !== group.mending?.generation) return 'another generation';
+	return unsoundness(sight);
+}
+
+/** An external commit is public where a member's is not: sealed, it tells the relay no more than any other. */
+async function stagedResync(
+	work: Work,
+	staged: StagedCommit,
+	expected: number,
+): Promise<StagedRow> {
+	const { crypto, groups } = work;
+	const secret = sightOf(groups, staged.next)?.context.secret;
+	if (!secret) throw new Error('a group without a context');
+	const scope = resyncScope(staged.next.channel, expected);
+	return {
+		...stagedRow(work, staged, []),
+		commit: await crypto.sealUnder(secret, scope, staged.commit),
+		snapshot: await sealSnapshot(work, staged),
+		expected,
+	};
+}
+
+function resyncScope(channel: string, epoch: number): string {
+	return `kith resync ${channel} ${epoch}`;
+}
+
+/** No MLS message begins with the version of a box (RFC 9420 6): what does is somebody's resync. */
+const BOX_VERSION = 1;
+
+/** The commit inside, where it is a sealed one; else the bytes as they are. */
+export async function unsealCommit(
+	{ groups, crypto }: Work,
+	{ row, state }: LoadedChannel,
+	body: Uint8Array,
+): Promise<Uint8Array> {
+	if (body[0] !== BOX_VERSION) return body;
+	const secret = sightOf(groups, state)?.context.secret;
+	const scope = resyncScope(row.channel, state.epoch);
+	return (secret && (await crypto.openUnder(secret, scope, body))) ?? body;
+}
