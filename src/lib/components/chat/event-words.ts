@@ -7,7 +7,9 @@ import { isolate } from '../../text/isolate.ts';
 /** More people than this are "Ana, Ben and 3 others". */
 const MOST_NAMES = 3;
 
-type Speakers = Pick<App, 'me' | 'people' | 'look'>;
+interface Speakers extends Pick<App, 'me' | 'people'> {
+	readonly look: Pick<App['look'], 'formats'>;
+}
 
 interface Deed {
 	/** Who did it. */
