@@ -20,8 +20,12 @@ export async function meetThree(people: Three): Promise<void> {
 	await expect(cem.message('hello Cem')).toBeVisible();
 }
 
-/** Ana makes a group of the three, and each of them opens it. */
-export async function makeGroup(people: Three, name: string): Promise<void> {
+/** Ana makes a group of the three, and each of them opens it. `look` is called on each screen on the way. */
+export async function makeGroup(
+	people: Three,
+	name: string,
+	look: (screen: string) => Promise<void> = () => Promise.resolve(),
+): Promise<void> {
 	await meetThree(people);
 	const [ana, ...others] = people;
 	await ana.page.getByRole('link', { name: 'New group' }).click();
@@ -29,8 +33,10 @@ export async function makeGroup(people: Three, name: string): Promise<void> {
 		await ana.page.getByRole('checkbox', { name: who }).check();
 	}
 	await expect(ana.page.getByText('3 of 256 people')).toBeVisible();
+	await look('choosing people');
 	await ana.page.getByRole('button', { name: 'Next' }).click();
 	await ana.page.getByRole('textbox', { name: 'Name of the group' }).fill(name);
+	await look('naming a group');
 	await ana.page.getByRole('button', { name: 'Create group' }).click();
 	await expect(ana.header).toContainText(name);
 	for (const person of others) await person.open(name);
@@ -49,6 +55,15 @@ export async function onMember(person: Person, name: string, action: string): Pr
 		.getByRole('button', { name: `Actions for \u2068${name}\u2069` })
 		.click();
 	await person.page.getByRole('menuitem', { name: action }).click();
+}
+
+/** Opens who has an own message. */
+export async function openReceipts(person: Person, text: string): Promise<void> {
+	const message = person.message(text);
+	await message.hover();
+	await message.getByRole('button', { name: 'Message actions' }).click();
+	await person.page.getByRole('menuitem', { name: 'Who has it' }).click();
+	await expect(person.page.getByRole('dialog')).toBeVisible();
 }
 
 /** Says yes to the question on screen. */

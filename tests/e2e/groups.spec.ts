@@ -7,6 +7,7 @@ import {
 	makeGroup,
 	onMember,
 	openDetails,
+	openReceipts,
 	type Three,
 } from './group-people.ts';
 
@@ -40,9 +41,7 @@ test('three people write in a group; everybody sees the same once and in order, 
 	await expect(cem.message('I do')).toHaveAttribute('aria-label', /Ben Okafor, /);
 	await expect(ana.message('perfect', 'Read')).toBeVisible();
 
-	await ana.message('perfect').hover();
-	await ana.message('perfect').getByRole('button', { name: 'Message actions' }).click();
-	await ana.page.getByRole('menuitem', { name: 'Who has it' }).click();
+	await openReceipts(ana, 'perfect');
 	const readers = ana.page.getByRole('region', { name: 'Read by' });
 	await expect(readers.getByRole('listitem')).toHaveText([/Ben Okafor/, /Cem Aydin/]);
 	await ana.page.keyboard.press('Escape');

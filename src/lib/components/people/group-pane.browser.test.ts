@@ -155,7 +155,7 @@ test('only what differs is changed, and a name of nothing is not taken', async (
 	const name = page.getByRole('textbox', { name: 'Name of the group' });
 	await name.fill(' \u200b ');
 	await button('Save').click();
-	await expect.element(page.getByRole('alert')).toHaveTextContent('Give the group a name.');
+	await expect.element(page.getByRole('alert').getByText('Give the group a name.')).toBeVisible();
 	expect(document.activeElement).toBe(name.element());
 	await name.fill('Lake');
 	await button('Save').click();

@@ -67,7 +67,7 @@ test('the 257th is not taken, and it says why', async () => {
 	await picker(['Ana', 'Ben'], 255);
 	await page.getByRole('checkbox', { name: 'Ana' }).click();
 	await page.getByRole('checkbox', { name: 'Ben' }).click();
-	await expect.element(page.getByRole('alert')).toHaveTextContent('room for 256 people');
+	await expect.element(page.getByRole('alert').getByText(/room for 256 people/u)).toBeVisible();
 	await expect.element(page.getByRole('checkbox', { name: 'Ben' })).not.toBeChecked();
 	await expect.poll(chips).toEqual(['Ana']);
 });
