@@ -194,8 +194,11 @@ test('lines of a group: folded, isolated, and still told of who is gone', async 
 		line(gone, { kind: 'renamed', name: 'رحلة' }, 3);
 		client.addMessage(id, { author: gone.account, text: 'bye', sent: 4 });
 	});
+	// A name that runs the other way, at the very start: the line does not turn.
 	const isolated = '\u2068ليلى\u2069 added \u2068Ben\u2069 and \u2068Former member\u2069.';
 	await expect.element(page.getByText(isolated, { exact: true })).toBeVisible();
+	const [first] = page.getByText(isolated, { exact: true }).elements();
+	expect(first && getComputedStyle(first).direction).toBe('ltr');
 	const renamed = '\u2068Former member\u2069 changed the name to “\u2068رحلة\u2069”.';
 	await expect.element(page.getByText(renamed, { exact: true })).toBeVisible();
 	await expect.element(page.getByRole('article', { name: /^Former member, .*bye/u })).toBeVisible();
