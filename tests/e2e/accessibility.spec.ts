@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, meet, test, type Person } from './fixtures.ts';
+import { confirm, makeGroup, openDetails, openReceipts } from './group-people.ts';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const SETTINGS = [
@@ -115,6 +116,52 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await ben.visit('/');
 			await expect(ben.page.getByRole('navigation', { name: 'Conversations' })).toBeVisible();
 			await judge(ben, 'list on a phone');
+		});
+
+		test('nor in a group, from making it to leaving it', async ({ newPerson }) => {
+			test.slow();
+			const people = [await newPerson(), await newPerson(), await newPerson()] as const;
+			const [ana, ben, cem] = people;
+			for (const person of people) await inTheme(person);
+			await ana.visit('/');
+			await makeGroup(people, 'Hut weekend', (screen) => judge(ana, screen));
+			await ben.send('who brings bread?');
+			await ana.send('I do');
+			await expect(ana.message('I do', 'Read')).toBeVisible();
+			await judge(ana, 'a group');
+			await openReceipts(ana, 'I do');
+			await judge(ana, 'who has a message');
+			await ana.page.keyboard.press('Escape');
+			await openDetails(ana);
+			await judge(ana, 'details of a group');
+			await ana.page
+				.getByRole('button', { name: /Actions for .*Cem/ })
+				.last()
+				.click();
+			await expect(ana.page.getByRole('menuitem').first()).toBeVisible();
+			await judge(ana, 'menu of a member');
+			await ana.page.getByRole('menuitem', { name: 'Remove from the group' }).click();
+			await expect(ana.page.getByRole('dialog')).toBeVisible();
+			await judge(ana, 'removing a member');
+			await confirm(ana, 'Remove');
+			await expect(cem.page.getByRole('status').filter({ hasText: 'removed' })).toBeVisible();
+			await judge(cem, 'removed');
+			await ana.page.getByRole('link', { name: 'Add people' }).click();
+			await ana.page.getByRole('checkbox', { name: 'Cem Aydin' }).check();
+			await judge(ana, 'adding people');
+			await ana.page.goBack();
+			await ana.page.getByRole('button', { name: 'Edit', exact: true }).click();
+			await judge(ana, 'editing a group');
+			await ana.page.getByRole('button', { name: 'Cancel' }).click();
+			await ana.page.setViewportSize({ width: 390, height: 740 });
+			await judge(ana, 'details of a group on a phone');
+			await ana.page.getByRole('button', { name: 'Leave the group' }).click();
+			await expect(ana.page.getByRole('radio').first()).toBeVisible();
+			await judge(ana, 'leaving a group');
+			await ben.page.setViewportSize({ width: 390, height: 740 });
+			await judge(ben, 'a group on a phone');
+			await openDetails(ben);
+			await judge(ben, 'details of a group for a member');
 		});
 
 		test('nor in the settings, and where there is nothing', async ({ newPerson }) => {

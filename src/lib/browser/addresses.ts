@@ -15,8 +15,11 @@ export type SettingsPage =
 	| 'about';
 
 export const toHome = (): string => resolve('/(app)');
+export const toNewGroup = (): string => resolve('/(app)/new');
 export const toConversation = (id: ConversationId): string => resolve('/(app)/c/[id]', { id });
 export const toDetails = (id: ConversationId): string => resolve('/(app)/c/[id]/info', { id });
+export const toAddPeople = (id: ConversationId): string =>
+	resolve('/(app)/c/[id]/info/add', { id });
 export const toSafetyNumber = (id: ConversationId): string =>
 	resolve('/(app)/c/[id]/info/verify', { id });
 /** What a link carries needs no escapes; what was pasted in its place must not break the address. */

@@ -33,6 +33,13 @@ export async function squarePicture(file: Blob, limit: number): Promise<Uint8Arr
 	return undefined;
 }
 
+/** Whether two pictures are the same, byte by byte. */
+export function samePicture(one: Uint8Array | null, other: Uint8Array | null): boolean {
+	if (one === other) return true;
+	if (one?.length !== other?.length) return false;
+	return one?.every((byte, at) => byte === other?.[at]) ?? false;
+}
+
 function toBlob(
 	canvas: HTMLCanvasElement,
 	{ type, quality }: { type: string; quality: number },

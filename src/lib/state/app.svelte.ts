@@ -16,7 +16,9 @@ import {
 } from '../../core/model.ts';
 import { createCanary, localStorageIfAllowed, type Canary, type Visit } from '../browser/canary.ts';
 import { coalesce } from './coalesce.ts';
+import { Groups } from './groups.svelte.ts';
 import type { Look } from './look.svelte.ts';
+import { People } from './people.svelte.ts';
 import { openSession } from '#lib/state/session.ts';
 import { Toasts } from './toasts.svelte.ts';
 
@@ -29,6 +31,8 @@ export class App {
 	readonly client: Client;
 	readonly look: Look;
 	readonly toasts = new Toasts();
+	readonly people = new People(this);
+	readonly groups: Groups;
 	me = $state.raw<Me | undefined>();
 	settings = $state.raw<Settings>(DEFAULT_SETTINGS);
 	conversations = $state.raw<readonly Conversation[]>([]);
@@ -65,7 +69,7 @@ export class App {
 		const changed = this.#changed;
 		this.#changed = new Set();
 		if (changed && changed.size <= MOST_SINGLE) await this.#readEach(changed);
-		else this.conversations = await this.client.conversations();
+		else this.#show(await this.client.conversations());
 	});
 	readonly #readInvites = coalesce(async () => {
 		this.invites = await this.client.invites();
@@ -75,6 +79,7 @@ export class App {
 		const storage = localStorageIfAllowed();
 		this.client = client;
 		this.look = look;
+		this.groups = new Groups(client, this.people);
 		this.#canary = createCanary(storage);
 		this.live = $state.raw(client.live());
 		this.storage = $state.raw(client.storage());
@@ -149,10 +154,14 @@ export class App {
 	/** A message touches one row of what may be a thousand. */
 	async #readEach(changed: ReadonlySet<ConversationId>): Promise<void> {
 		const found = await Promise.all([...changed].map((id) => this.client.conversation(id)));
-		this.conversations = [
-			...this.conversations.filter(({ id }) => !changed.has(id)),
-			...found.filter((each) => each !== undefined),
-		].sort(inListOrder);
+		const rows = found.filter((each) => each !== undefined);
+		const others = this.conversations.filter(({ id }) => !changed.has(id));
+		this.#show(rows, others);
+	}
+
+	#show(read: readonly Conversation[], others: readonly Conversation[] = []): void {
+		this.conversations = [...others, ...read].sort(inListOrder);
+		for (const each of read) if (each.subject.kind === 'group') void this.groups.follow(each);
 	}
 
 	#useSettings(settings: Settings): void {

@@ -2,6 +2,7 @@
 import { createContext } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type {
+	AccountId,
 	Conversation,
 	ConversationId,
 	Message,
@@ -19,6 +20,9 @@ const MOST_QUOTES = 500;
 /** Position of a message that the store does not have yet. */
 export const NOWHERE: Position = '';
 
+/** How a message says who wrote it: not at all, by name, or by name and face. */
+type Authors = 'hidden' | 'named' | 'pictured';
+
 export class OpenConversation {
 	readonly id: ConversationId;
 	readonly window: MessageWindow;
@@ -35,8 +39,11 @@ export class OpenConversation {
 	/** The message that was jumped to, for its flash. */
 	flashed = $state<MessageId | undefined>();
 	readonly rows: readonly Row[];
-	/** False where there is nothing to write with. */
-	readonly takesReplies: boolean;
+	/** False where one can only read. */
+	readonly takesMessages: boolean;
+	readonly authors: Authors;
+	/** The own message whose readers are shown. */
+	inspected = $state.raw<Message | undefined>();
 
 	readonly #app: App;
 	readonly #quotes = new SvelteMap<MessageId, Message | null>();
@@ -62,10 +69,12 @@ export class OpenConversation {
 				fromStart: this.window.state === 'ready' && !this.window.olderExist,
 			}),
 		);
-		this.takesReplies = $derived(this.conversation?.subject.kind !== 'imported');
+		this.takesMessages = $derived(this.conversation ? takesMessages(this.conversation) : false);
+		this.authors = $derived(authorsOf(this.conversation));
 		this.#stop = app.client.watch((change) => {
 			const touched = change.messages.get(id);
 			if (touched) void this.window.refresh(touched);
+			if (change.conversations.has(id)) this.#readMembers();
 		});
 	}
 
@@ -77,6 +86,7 @@ export class OpenConversation {
 				this.#app.client.firstUnread(this.id),
 			]);
 			this.#found = found ?? null;
+			this.#readMembers();
 			this.unreadAtOpening = found?.unread ?? 0;
 			this.#readTo = found?.readTo ?? '';
 			this.unreadFrom = this.unreadAtOpening > 0 ? unreadFrom : undefined;
@@ -89,6 +99,15 @@ export class OpenConversation {
 	close(): void {
 		this.#stop();
 		this.#app.client.setTyping(this.id, false);
+	}
+
+	/** What somebody who writes here is called. */
+	nameOf(author: AccountId): string {
+		const subject = this.conversation?.subject;
+		if (subject?.kind === 'imported') {
+			return subject.participants.find(({ account }) => account === author)?.name ?? subject.title;
+		}
+		return subject?.kind === 'person' ? subject.person.profile.name : this.#app.people.name(author);
 	}
 
 	/** The message up to `position` was on the screen. */
@@ -146,6 +165,10 @@ export class OpenConversation {
 		return this.window.messages.some((each) => each.id === id);
 	}
 
+	#readMembers(): void {
+		if (this.conversation?.subject.kind === 'group') void this.#app.groups.readMembers(this.id);
+	}
+
 	#lookUp(id: MessageId): void {
 		if (this.#asked.has(id) || this.#asked.size >= MOST_QUOTES) return;
 		this.#asked.add(id);
@@ -153,6 +176,20 @@ export class OpenConversation {
 			this.#quotes.set(id, message?.conversation === this.id ? message : null);
 		});
 	}
+}
+
+/** Whether one can write here. */
+function takesMessages({ subject, state }: Conversation): boolean {
+	if (state.kind !== 'open' && state.kind !== 'inviting') return false;
+	if (subject.kind === 'imported') return false;
+	if (subject.kind !== 'group') return true;
+	return subject.policy.write === 'everyone' || subject.role !== 'member';
+}
+
+function authorsOf(conversation: Conversation | undefined | null): Authors {
+	const subject = conversation?.subject;
+	if (subject?.kind === 'group') return 'pictured';
+	return subject?.kind === 'imported' && subject.participants.length > 2 ? 'named' : 'hidden';
 }
 
 export const [getOpenConversation, setOpenConversation] = createContext<OpenConversation>();

@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import type { AccountId, ConversationId, Message, MessageId } from '../../core/model.ts';
+import type {
+	AccountId,
+	ConversationId,
+	LogEvent,
+	Message,
+	MessageId,
+	Role,
+} from '../../core/model.ts';
 import { toRows, type Row } from './rows.ts';
 
 const at = (text: string): number => new Date(`2026-11-22T${text}`).getTime();
@@ -74,4 +81,65 @@ test('keys are unique, or the list would draw one row for two', () => {
 	);
 	const keys = rows.map((row) => row.key);
 	expect(new Set(keys).size).toBe(keys.length);
+});
+
+function event(position: string, author: string, happened: LogEvent): Message {
+	return {
+		...message(position, author, at(`10:00:${position.charCodeAt(0) - 87}`)),
+		body: { kind: 'event', event: happened },
+	};
+}
+
+const added = (...who: string[]): LogEvent => ({ kind: 'added', who: who as AccountId[] });
+const role = (who: string, role: Role): LogEvent => ({ kind: 'role', who: who as AccountId, role });
+const HIDE = { unreadFrom: undefined, fromStart: false };
+
+/** "first key, author, how many" of each line. */
+function lines(rows: readonly Row[]): string[] {
+	return rows.flatMap((row) =>
+		row.kind === 'event' ? [`${row.key} ${row.message.author} ${row.events.length}`] : [],
+	);
+}
+
+test('what one person does again and again is one line, read up to the last', () => {
+	const rows = toRows(
+		[
+			event('a', 'ana', added('ben')),
+			event('b', 'ana', added('cem')),
+			event('c', 'ana', role('ben', 'admin')),
+			event('d', 'ana', role('cem', 'admin')),
+			event('e', 'ana', role('cem', 'member')),
+			event('f', 'ana', { kind: 'renamed', name: 'one' }),
+			event('g', 'ana', { kind: 'renamed', name: 'two' }),
+		],
+		HIDE,
+	);
+	expect(lines(rows)).toEqual(['a ana 2', 'c ana 2', 'e ana 1', 'f ana 2']);
+	expect(rows.map((row) => (row.kind === 'event' ? row.message.id : ''))).toContain('g');
+});
+
+test('another person, a message or the unread line in between begins a new line', () => {
+	const rows = toRows(
+		[
+			event('a', 'ana', added('ben')),
+			event('b', 'ben', added('cem')),
+			message('c', 'cem', at('10:00:12')),
+			event('d', 'ben', added('dov')),
+			event('e', 'ben', added('eli')),
+		],
+		{ ...HIDE, unreadFrom: 'e' },
+	);
+	expect(lines(rows)).toEqual(['a ana 1', 'b ben 1', 'd ben 1', 'e ben 1']);
+});
+
+test('what happens once stays a line of its own, as often as it happens', () => {
+	const once: LogEvent[] = [
+		{ kind: 'left', who: 'ana' as AccountId },
+		{ kind: 'frozen' },
+		role('ben', 'owner'),
+	];
+	for (const each of once) {
+		const rows = toRows([event('a', 'ana', each), event('b', 'ana', each)], HIDE);
+		expect(lines(rows), each.kind).toEqual(['a ana 1', 'b ana 1']);
+	}
 });

@@ -1,5 +1,5 @@
-// Turns messages into the rows of a conversation: days, the unread line, runs of one sender.
-import type { Message, MessageId, Position } from '../../core/model.ts';
+// Turns messages into the rows of a conversation: days, the unread line, runs of one sender, lines of the system.
+import type { LogEvent, Message, MessageId, Position } from '../../core/model.ts';
 import { dayKey } from '../text/formats.ts';
 
 /** Place of a message among its neighbours by the same sender. */
@@ -14,10 +14,23 @@ export type Row =
 			readonly key: MessageId;
 			readonly message: Message;
 			readonly run: Run;
+	  }
+	| {
+			readonly kind: 'event';
+			/** Id of the first message. */
+			readonly key: MessageId;
+			/** The last of them. */
+			readonly message: Message;
+			/** What one person did in a row, all of one kind: told in one line. */
+			readonly events: readonly [LogEvent, ...LogEvent[]];
 	  };
 
 /** Messages of one sender belong together up to this pause, in ms. */
 const RUN_PAUSE = 5 * 60_000;
+/** What somebody may do again and again. */
+const REPEATED = new Set<LogEvent['kind']>([
+	...(['added', 'removed', 'renamed', 'described', 'pictured', 'policy', 'role'] as const),
+]);
 
 export interface RowOptions {
 	/** Position of the first message that was unread when the conversation was opened. */
@@ -41,12 +54,35 @@ export function toRows(messages: readonly Message[], options: RowOptions): Row[]
 			divided = true;
 			rows.push({ kind: 'unread', key: 'unread' });
 		}
+		if (message.body.kind === 'event') {
+			addEvent(rows, message, message.body.event);
+			return;
+		}
 		const starts = before?.run ?? true;
 		const ends = breaks[index + 1]?.run ?? true;
 		const run = starts ? (ends ? 'only' : 'first') : ends ? 'last' : 'mid';
 		rows.push({ kind: 'message', key: message.id, message, run });
 	});
 	return rows;
+}
+
+/** Adds a line, or the event to the line right above. */
+function addEvent(rows: Row[], message: Message, event: LogEvent): void {
+	const above = rows.at(-1);
+	if (above?.kind === 'event' && above.message.author === message.author) {
+		if (isRepeated(above.events[0], event)) {
+			rows[rows.length - 1] = { ...above, message, events: [...above.events, event] };
+			return;
+		}
+	}
+	rows.push({ kind: 'event', key: message.id, message, events: [event] });
+}
+
+function isRepeated(before: LogEvent, next: LogEvent): boolean {
+	if (before.kind === 'role' && next.kind === 'role') {
+		return before.role === next.role && next.role !== 'owner';
+	}
+	return before.kind === next.kind && REPEATED.has(next.kind);
 }
 
 interface Break {

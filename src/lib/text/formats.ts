@@ -36,6 +36,8 @@ export interface Formats {
 	readonly percent: (value: number) => string;
 	/** 1.4 MB; powers of 1,024 as browsers count storage. */
 	readonly bytes: (value: number) => string;
+	/** "Ana, Ben and Cem". */
+	readonly list: (items: readonly string[]) => string;
 	/** "5 minutes", for lengths of time in ms. */
 	readonly duration: (ms: number) => string;
 }
@@ -55,6 +57,7 @@ export function createFormats(tag: string): Formats {
 	const short = at({ day: 'numeric', month: 'short' });
 	const number = new Intl.NumberFormat(tag);
 	const percent = new Intl.NumberFormat(tag, { style: 'percent' });
+	const list = new Intl.ListFormat(tag);
 	const unit = (value: number, name: string, display: 'short' | 'long'): string =>
 		new Intl.NumberFormat(tag, {
 			style: 'unit',
@@ -90,6 +93,7 @@ export function createFormats(tag: string): Formats {
 			}
 			return unit(left, UNITS[step] ?? 'byte', 'short');
 		},
+		list: (items) => list.format(items),
 		duration(ms) {
 			const minutes = Math.round(ms / 60_000);
 			if (minutes < 120) return unit(Math.max(1, minutes), 'minute', 'long');

@@ -3,7 +3,7 @@ import { render } from 'vitest-browser-svelte';
 import { page } from 'vitest/browser';
 import { FakeClient } from '../../../../tests/support/fake-client.ts';
 import Harness from '../../../../tests/support/Harness.svelte';
-import type { ConversationId } from '../../../core/model.ts';
+import type { ConversationId, LogEvent, Person } from '../../../core/model.ts';
 import { App } from '../../state/app.svelte.ts';
 import { Look } from '../../state/look.svelte.ts';
 import { OpenConversation } from '../../state/open-conversation.svelte.ts';
@@ -130,4 +130,76 @@ test('what was on the screen is read, and only that', async () => {
 	await page.getByRole('button', { name: /Jump to latest/u }).click();
 	await expect.poll(() => fromBottom(scroller)).toBeLessThan(2);
 	await expect.poll(async () => (await client.conversation(id))?.unread).toBe(0);
+});
+
+async function groupLog(
+	fill: (client: FakeClient, id: ConversationId, people: Person[]) => void,
+): Promise<{ scroller: HTMLElement }> {
+	const client = new FakeClient();
+	await client.start('Sam');
+	const people = ['ليلى حداد', 'Ben Okafor', '👩‍👩‍👧‍👦'.repeat(60)].map((name) => client.stranger(name));
+	const members = people.map((person) => ({ person }));
+	const id = client.addGroup({ name: 'Hut', members });
+	fill(client, id, people);
+	const app = new App(client, new Look(undefined));
+	await app.start();
+	const open = new OpenConversation(app, id);
+	await open.open();
+	await app.groups.readMembers(id);
+	const conversation = app.conversation(id);
+	if (!conversation) throw new Error('no conversation');
+	await render(Harness, { app, open, component: MessageLog, given: { conversation } });
+	closers.push(() => {
+		open.close();
+		app.close();
+	});
+	return { scroller: page.getByRole('log').element() as HTMLElement };
+}
+
+test('in a group the first of a run says who, the last one shows it, and all fits', async () => {
+	const { scroller } = await groupLog((client, id, [layla, ben, families]) => {
+		const say = (person: Person | undefined, text: string, sent: number) =>
+			client.addMessage(id, { ...(person && { author: person.account }), text, sent });
+		say(layla, 'one', 1);
+		say(layla, 'two', 2);
+		say(ben, 'three', 3);
+		say(families, 'four', 4);
+	});
+	await expect.element(page.getByText(/^four/u)).toBeVisible();
+	const shown = [...scroller.querySelectorAll('article')].map((each) => [
+		each.querySelector('.who')?.textContent.trim().slice(0, 8) ?? '',
+		each.querySelector('.av') !== null,
+	]);
+	expect(shown).toEqual([
+		['ليلى', false],
+		['', true],
+		['Ben', true],
+		['👩‍👩‍👧‍👦'.slice(0, 8), true],
+	]);
+	expect(scroller.scrollWidth).toBe(scroller.clientWidth);
+	await expect.element(page.getByRole('article', { name: /^ليلى حداد, .*two/u })).toBeVisible();
+});
+
+test('lines of a group: folded, isolated, and still told of who is gone', async () => {
+	await groupLog((client, id, [layla, ben]) => {
+		const gone = client.stranger('Nobody knows');
+		const line = (author: Person | undefined, event: LogEvent, sent: number) =>
+			client.addMessage(id, {
+				...(author && { author: author.account }),
+				...{ body: { kind: 'event', event }, sent },
+			});
+		if (!layla || !ben) return;
+		line(layla, { kind: 'added', who: [ben.account] }, 1);
+		line(layla, { kind: 'added', who: [gone.account] }, 2);
+		line(gone, { kind: 'renamed', name: 'رحلة' }, 3);
+		client.addMessage(id, { author: gone.account, text: 'bye', sent: 4 });
+	});
+	// A name that runs the other way, at the very start: the line does not turn.
+	const isolated = '\u2068ليلى\u2069 added \u2068Ben\u2069 and \u2068Former member\u2069.';
+	await expect.element(page.getByText(isolated, { exact: true })).toBeVisible();
+	const [first] = page.getByText(isolated, { exact: true }).elements();
+	expect(first && getComputedStyle(first).direction).toBe('ltr');
+	const renamed = '\u2068Former member\u2069 changed the name to “\u2068رحلة\u2069”.';
+	await expect.element(page.getByText(renamed, { exact: true })).toBeVisible();
+	await expect.element(page.getByRole('article', { name: /^Former member, .*bye/u })).toBeVisible();
 });

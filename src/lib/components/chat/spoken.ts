@@ -1,4 +1,4 @@
-import type { Delivery, ForeignBody, Message } from '../../../core/model.ts';
+import type { Delivery, ForeignBody, Message, MessageBody } from '../../../core/model.ts';
 import { m } from '../../paraglide/messages.js';
 
 /** Longest text read out as the name of a message; the whole stands inside it. */
@@ -26,10 +26,12 @@ export function spokenMessage(
 	message: Message,
 	words: { readonly author: string; readonly time: string; readonly state: string },
 ): string {
-	return [words.author, words.time, spokenBody(message), words.state].filter(Boolean).join(', ');
+	return [words.author, words.time, spokenBody(message.body), words.state]
+		.filter(Boolean)
+		.join(', ');
 }
 
-export function spokenBody({ body }: Message): string {
+export function spokenBody(body: MessageBody): string {
 	switch (body.kind) {
 		case 'text':
 			return body.text.slice(0, MOST);

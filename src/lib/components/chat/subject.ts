@@ -1,4 +1,4 @@
-import type { AccountId, ConversationSubject } from '../../../core/model.ts';
+import type { ConversationSubject } from '../../../core/model.ts';
 import { m } from '../../paraglide/messages.js';
 import { shortName } from '../../text/isolate.ts';
 
@@ -19,10 +19,4 @@ export function subjectName(subject: ConversationSubject): string {
 /** What to call the other side in a sentence. */
 export function subjectShortName(subject: ConversationSubject): string {
 	return subject.kind === 'person' ? shortName(subject.person.profile.name) : subjectName(subject);
-}
-
-/** Who wrote a message that is not one's own. */
-export function authorName(subject: ConversationSubject, author: AccountId): string {
-	if (subject.kind !== 'imported') return subjectName(subject);
-	return subject.participants.find(({ account }) => account === author)?.name ?? subject.title;
 }

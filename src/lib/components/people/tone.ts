@@ -1,4 +1,4 @@
-import type { AccountId } from '../../../core/model.ts';
+import type { AccountId, ConversationId } from '../../../core/model.ts';
 
 /** How somebody's key looks: the same on every screen, and hard to imitate by choosing a name. */
 export interface KeyLook {
@@ -11,8 +11,8 @@ export interface KeyLook {
 	readonly y: number;
 }
 
-/** Reads the first four bytes of the account's key. */
-export function keyLook(account: AccountId): KeyLook {
+/** Reads the first four bytes of the account's key, or of what stands for a group. */
+export function keyLook(account: AccountId | ConversationId): KeyLook {
 	const start = atob(account.slice(0, 8).replaceAll('-', '+').replaceAll('_', '/'));
 	const [b0 = 0, b1 = 0, b2 = 0, b3 = 0] = Array.from(start, (each) => each.charCodeAt(0));
 	return {

@@ -1,0 +1,73 @@
+// What everybody is called: oneself, the people one talks with, and those known only from a group.
+import { SvelteMap } from 'svelte/reactivity';
+import type { AccountId, Conversation, Me, Profile } from '../../core/model.ts';
+import { samePicture } from '../browser/picture.ts';
+import { m } from '../paraglide/messages.js';
+import { shortName } from '../text/isolate.ts';
+
+interface Known {
+	readonly me: Me | undefined;
+	readonly conversations: readonly Conversation[];
+}
+
+export class People {
+	readonly #known: Known;
+	readonly #met = new SvelteMap<AccountId, Profile>();
+	readonly #profiles: ReadonlyMap<AccountId, Profile>;
+	/** First names that two or more of them have. */
+	readonly #shared: ReadonlySet<string>;
+
+	/** `known` is reactive: what it answers is asked again when it changes. */
+	constructor(known: Known) {
+		this.#known = known;
+		this.#profiles = $derived(profilesOf(this.#known, this.#met));
+		this.#shared = $derived(sharedNames(this.#profiles.values()));
+	}
+
+	/** Remembers people of a group. */
+	meet(account: AccountId, profile: Profile): void {
+		const before = this.#met.get(account);
+		if (before?.name === profile.name && samePicture(before.picture, profile.picture)) return;
+		this.#met.set(account, profile);
+	}
+
+	/** Undefined for who left before this device learned who it was. */
+	profile(account: AccountId): Profile | undefined {
+		return this.#profiles.get(account);
+	}
+
+	name(account: AccountId): string {
+		return this.profile(account)?.name ?? m.former_member();
+	}
+
+	/** The first name, or the whole where somebody else has the same first name. */
+	callName(account: AccountId): string {
+		const name = this.name(account);
+		if (!this.#profiles.has(account)) return name;
+		const short = shortName(name);
+		return this.#shared.has(short) ? name : short;
+	}
+}
+
+function profilesOf(
+	{ me, conversations }: Known,
+	met: ReadonlyMap<AccountId, Profile>,
+): ReadonlyMap<AccountId, Profile> {
+	const profiles = new Map(met);
+	for (const { subject } of conversations) {
+		if (subject.kind === 'person') profiles.set(subject.person.account, subject.person.profile);
+	}
+	if (me) profiles.set(me.account, me.profile);
+	return profiles;
+}
+
+function sharedNames(profiles: Iterable<Profile>): ReadonlySet<string> {
+	const once = new Set<string>();
+	const shared = new Set<string>();
+	for (const { name } of profiles) {
+		const short = shortName(name);
+		if (once.has(short)) shared.add(short);
+		once.add(short);
+	}
+	return shared;
+}
