@@ -1,5 +1,6 @@
 // Groups from the person's side: making one, wanting it changed, and who is in it. What is wanted is written down; the
 // engine carries it out in order, each against the group as it then is.
+import { cleanName } from '../protocol/names.ts';
 import { idFrom, type ConversationId, type GroupId, type MessageId } from '../protocol/ids.ts';
 import { allows } from './group-rights.ts';
 import type { Client, ClientPorts } from './client.ts';
@@ -9,7 +10,6 @@ import {
 	DEFAULT_POLICY,
 	MAX_DESCRIPTION_CHARACTERS,
 	MAX_GROUP_PICTURE_BYTES,
-	MAX_NAME_CHARACTERS,
 	type AccountId,
 	type GroupAbout,
 	type GroupIntention,
@@ -55,11 +55,10 @@ const refused = (error: GroupRefusal) => ({ ok: false, error }) as const;
 /** As it will be shown everywhere: trimmed, and no longer than the protocol takes. */
 function tidy(about: Partial<GroupAbout>): Partial<GroupAbout> {
 	const { name, description, picture } = about;
-	const cut = (text: string, most: number) => Array.from(text.trim()).slice(0, most).join('');
 	return {
-		...(name !== undefined && { name: cut(name, MAX_NAME_CHARACTERS) }),
+		...(name !== undefined && { name: cleanName(name) }),
 		...(description !== undefined && {
-			description: description.trim().slice(0, MAX_DESCRIPTION_CHARACTERS),
+			description: description.trim().slice(0, MAX_DESCRIPTION_CHARACTERS).toWellFormed(),
 		}),
 		...(picture !== undefined && {
 			picture: picture && picture.length > MAX_GROUP_PICTURE_BYTES ? null : picture,

@@ -50,6 +50,8 @@ function viewMessage(row: MessageRow): Message {
 interface Known {
 	readonly person: PersonRow | undefined;
 	readonly group: GroupRow | undefined;
+	/** Who wrote the newest message. */
+	readonly author: PersonRow | undefined;
 	readonly draft: string | undefined;
 	readonly me: AccountId | undefined;
 }
@@ -87,6 +89,7 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 	return {
 		...rest,
 		subject: viewSubject(known, row),
+		lastBy: row.group !== undefined && !row.last?.mine ? known.author?.profile.name : undefined,
 		draft: known.draft ?? '',
 	};
 }
@@ -105,13 +108,14 @@ export function createQueries(store: Store): Queries {
 		async conversation(id) {
 			const row = await store.get('conversations', id);
 			if (!row) return undefined;
-			const [person, group, draft, me] = await Promise.all([
+			const [person, group, author, draft, me] = await Promise.all([
 				store.get('people', row.account ?? ''),
 				store.get('groups', row.group ?? ''),
+				store.get('people', row.last?.author ?? ''),
 				store.get('drafts', id),
 				store.get('me', ONLY),
 			]);
-			return viewConversation(row, { person, group, draft, me: me?.account });
+			return viewConversation(row, { person, group, author, draft, me: me?.account });
 		},
 		messages: (id, request) => {
 			const limit = Math.min(request.limit, MOST_MESSAGES);
@@ -163,6 +167,7 @@ async function listConversations(store: Store): Promise<Conversation[]> {
 			return viewConversation(value, {
 				person: byAccount.get(value.account ?? ''),
 				group: byGroup.get(value.group ?? ''),
+				author: byAccount.get(value.last?.author ?? ''),
 				draft: draftOf.get(key),
 				me: me?.account,
 			});

@@ -160,6 +160,8 @@ export interface Conversation {
 	readonly state: ConversationState;
 	/** Newest message, for the list; undefined in an empty conversation. */
 	readonly last: MessageSummary | undefined;
+	/** Name of who wrote it, in a group; undefined for oneself and for who is not known. */
+	readonly lastBy: string | undefined;
 	readonly unread: number;
 	/** Position up to which this person has read. */
 	readonly readTo: Position;
@@ -186,6 +188,8 @@ export interface MessageSummary {
 	readonly id: MessageId;
 	readonly position: Position;
 	readonly mine: boolean;
+	/** Undefined in rows of before there were groups. */
+	readonly author: AccountId | undefined;
 	/** First 140 characters on one line. */
 	readonly text: string;
 	/** ms by the sender's clock, corrected to be plausible. */

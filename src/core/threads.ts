@@ -72,6 +72,7 @@ export function summaryOf(message: MessageRow): MessageSummary {
 		id: message.id,
 		position: message.position,
 		mine: message.mine,
+		author: message.author,
 		text: summaryText(textOf(message.body)),
 		sent: message.sent,
 		delivery: message.delivery,

@@ -50,6 +50,7 @@ export function empty(id: ConversationId, now: number): Conversation {
 		subject: { kind: 'notes' },
 		state: { kind: 'open' },
 		last: undefined,
+		lastBy: undefined,
 		unread: 0,
 		readTo: '',
 		failed: 0,
@@ -62,9 +63,9 @@ export function empty(id: ConversationId, now: number): Conversation {
 }
 
 export function summary(message: Message): NonNullable<Conversation['last']> {
-	const { id, position, mine, sent, delivery, body } = message;
+	const { id, position, mine, author, sent, delivery, body } = message;
 	const text = body.kind === 'text' ? body.text.replaceAll(/\s+/gu, ' ').slice(0, 140) : '';
-	return { id, position, mine, text, sent, delivery };
+	return { id, position, mine, author, text, sent, delivery };
 }
 
 export function pageRange(

@@ -46,6 +46,7 @@ const conversation: Conversation = {
 	},
 	state: { kind: 'open' },
 	last: undefined,
+	lastBy: undefined,
 	unread: 0,
 	readTo: '',
 	failed: 0,

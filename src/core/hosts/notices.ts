@@ -47,16 +47,22 @@ export async function showNews(
 }
 
 function wordsOf(
-	{ subject, last, unread }: Conversation,
+	{ subject, last, lastBy, unread }: Conversation,
 	preview: News['preview'],
 	phrases: NoticePhrases,
 ): { readonly title: string; readonly body: string } {
-	if (preview === 'none' || subject.kind !== 'person')
-		return { title: APP, body: phrases.newMessage };
-	const { name } = subject.person.profile;
+	const name = nameOf(subject);
+	if (preview === 'none' || name === undefined) return { title: APP, body: phrases.newMessage };
 	const title = unread > 1 ? `${name} (${unread})` : name;
 	const text = preview === 'full' && last && !last.mine ? last.text : '';
-	return { title, body: text === '' ? phrases.newMessage : text };
+	if (text === '') return { title, body: phrases.newMessage };
+	// Isolated (UAX #9): a name of another direction must not turn the text after it.
+	return { title, body: lastBy === undefined ? text : `\u2068${lastBy}\u2069: ${text}` };
+}
+
+function nameOf(subject: Conversation['subject']): string | undefined {
+	if (subject.kind === 'person') return subject.person.profile.name;
+	return subject.kind === 'group' ? subject.about.name : undefined;
 }
 
 /** Takes away what stands for a conversation that has been read. */
