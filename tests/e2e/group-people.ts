@@ -60,7 +60,8 @@ export async function onMember(person: Person, name: string, action: string): Pr
 /** Opens who has an own message. */
 export async function openReceipts(person: Person, text: string): Promise<void> {
 	const message = person.message(text);
-	// A press, not a pointer above it: where nothing hovers, the menu shows only then.
+	// Where nothing hovers, the menu shows with the focus, which only the window in front has.
+	await person.page.bringToFront();
 	await message.click();
 	await message.getByRole('button', { name: 'Message actions' }).click();
 	await person.page.getByRole('menuitem', { name: 'Who has it' }).click();
