@@ -337,6 +337,44 @@ for (const [phone, lines, media] of EXPORTS) {
 	});
 }
 
+test('an import whose worker is taken away says so, shows no half, and can be done again', async ({
+	newPerson,
+}) => {
+	test.slow();
+	const ana = await downloads(await newPerson());
+	await ana.context.addInitScript(() => {
+		window.Worker = class extends Worker {
+			constructor(...given: ConstructorParameters<typeof Worker>) {
+				super(...given);
+				if (given[1]?.name === 'kith files') Object.assign(window, { filesWorker: this });
+			}
+		};
+	});
+	await ana.start('Ana Lindqvist');
+	const before = await conversations(ana).count();
+	const lines = Array.from({ length: 12_000 }, (_, at) => `[21/03/21, 14:05:33] Ben: line ${at}`);
+	const file = { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from(lines.join('\n')) };
+	const { page } = ana;
+	await ana.visit('/settings/import');
+	await choose(ana, 'Choose a file', file);
+	await page.getByRole('button', { name: 'Import', exact: true }).click();
+	await expect(page.getByText(/^[1-9][\d,]* of 12,000/)).toBeVisible();
+	await page.evaluate(() => (window as unknown as { filesWorker: Worker }).filesWorker.terminate());
+	await expect(page.getByRole('alert')).toContainText('This was interrupted before it was done.');
+	await ana.visit('/');
+	await expect(conversations(ana)).toHaveCount(before);
+
+	await ana.visit('/settings/import');
+	await choose(ana, 'Choose a file', file);
+	await page.getByRole('button', { name: 'Import', exact: true }).click();
+	await page.getByRole('link', { name: 'Open the conversation' }).click({ timeout: 60_000 });
+	await expect(ana.messages.last()).toContainText('line 11999');
+	await ana.visit(`${new URL(page.url()).pathname}/info`);
+	const json = await download(ana, 'As data');
+	const chat = JSON.parse(json.buffer.toString('utf8')) as { messages: { text: string }[] };
+	expect(chat.messages.map(({ text }) => text)).toEqual(lines.map((_, at) => `line ${at}`));
+});
+
 test('a text that is no chat, and a zip without one, are refused', async ({ newPerson }) => {
 	const ana = await newPerson();
 	await ana.start('Ana Lindqvist');

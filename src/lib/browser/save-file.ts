@@ -100,7 +100,7 @@ function beginning(name: string): string {
 	const encoder = new TextEncoder();
 	let bytes = 0;
 	let kept = '';
-	for (const character of [...name].slice(0, NAME_CHARACTERS)) {
+	for (const character of Array.from(name).slice(0, NAME_CHARACTERS)) {
 		bytes += encoder.encode(character).length;
 		if (bytes > NAME_BYTES) break;
 		kept += character;
