@@ -161,7 +161,7 @@ describe('importing a chat', () => {
 				return store.transact(body);
 			},
 		};
-		const chat = await chatOf(linesOf(1_000));
+		const chat = await chatOf(linesOf(2_500));
 		expect(await importChat(ports(narrow), { chat, choice })).toEqual({
 			ok: false,
 			error: 'storage-full',
@@ -169,7 +169,7 @@ describe('importing a chat', () => {
 		disk.full = false;
 		const after = [...disk.shelves].filter(([, { rows }]) => rows.size > 0);
 		expect(after.map(([name, { rows }]) => [name, rows.size])).toEqual(before);
-		expect((await bring(store, chat)).added).toBe(1_000);
+		expect((await bring(store, chat)).added).toBe(2_500);
 	});
 
 	test('a tab that dies in between shows nothing, and the next time completes it', async () => {
@@ -180,17 +180,17 @@ describe('importing a chat', () => {
 			transact: (body) =>
 				commits++ >= 2 ? Promise.reject(new Error('died')) : store.transact(body),
 		};
-		const chat = await chatOf(linesOf(1_000));
+		const chat = await chatOf(linesOf(2_500));
 		await expect(importChat(ports(dying), { chat, choice })).rejects.toThrow('died');
 		expect(await createQueries(store).conversations()).toEqual([]);
 		const { conversation } = await bring(store, chat);
 		const { messages } = await createQueries(store).messages(conversation, { at: 'end', limit: 1 });
-		expect(messages[0]?.body).toMatchObject({ text: 'message 999' });
+		expect(messages[0]?.body).toMatchObject({ text: 'message 2499' });
 	});
 
 	test('it can be removed; a conversation of Kith cannot, this way', async () => {
 		const { store, disk } = await started();
-		const chat = await chatOf(linesOf(900));
+		const chat = await chatOf(linesOf(1_900));
 		const { conversation } = await bring(store, chat);
 		await forgetImported(store, conversation);
 		expect(disk.shelves.get('messages')?.rows.size).toBe(0);

@@ -32,6 +32,7 @@ import type {
 
 export type { ArchiveFailure } from './archive-entries.ts';
 export type { ArchiveSecret } from './ports.ts';
+export { FilesInterrupted } from './files.ts';
 export type { ArchiveSummary, Files, ImportOutcome, Restored } from './files.ts';
 
 /** What changed since the last notice; the listener asks again for what it shows. */

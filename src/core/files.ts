@@ -39,6 +39,12 @@ export interface Restored {
 	readonly conversations: number;
 }
 
+/** What does the work went away in the middle of it. What was written stays unseen or whole; doing it again completes it. */
+export class FilesInterrupted extends Error {
+	override readonly name = 'FilesInterrupted';
+}
+
+/** Every call may reject with {@link FilesInterrupted}. */
 export interface Files {
 	/** Looks into another messenger's export; nothing is written. */
 	readChat(

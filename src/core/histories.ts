@@ -8,7 +8,7 @@ import { inConversation, messageKey, type MessageRow } from './records.ts';
 import { isNews, isSaid, MOST_LINES, summaryOf } from './threads.ts';
 
 /** Messages of one transaction: small enough that other tabs get their turn. */
-export const BATCH = 400;
+export const BATCH = 1_000;
 /** Unread messages that are counted; nobody reads more. */
 const MOST_UNREAD = 20_000;
 

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
+import { measureFiles } from './files.ts';
 
 const MESSAGES = 60;
 const HISTORY = 50_000;
@@ -275,7 +276,7 @@ function transfer(): void {
 	note('the whole app, every language and page, compressed', '', `${(bytes / 1000).toFixed(0)} kB`);
 }
 
-const PARTS = ['latency', 'catch-up', 'takeover', 'history', 'transfer'];
+const PARTS = ['latency', 'catch-up', 'takeover', 'history', 'files', 'transfer'];
 
 async function measure(wanted: readonly string[], browser: Browser, origin: string): Promise<void> {
 	const { ana, ben } = await talking(browser, origin);
@@ -292,6 +293,8 @@ async function measure(wanted: readonly string[], browser: Browser, origin: stri
 		const alone = await person(browser, origin, 'Cleo Bench');
 		await history(alone.context, alone.page, origin);
 	}
+	if (wanted.includes('files'))
+		await measureFiles({ person: (name) => person(browser, origin, name), note, origin });
 	if (wanted.includes('transfer')) transfer();
 }
 

@@ -8,7 +8,7 @@ import { confirm, makeGroup, openDetails, openReceipts } from './group-people.ts
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const SETTINGS = [
 	...['profile', 'links', 'privacy', 'notifications'],
-	...['storage', 'appearance', 'connection', 'about'],
+	...['storage', 'backup', 'appearance', 'connection', 'about', 'import'],
 ];
 
 test.skip(
@@ -202,6 +202,43 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await judge(ana, 'cleared storage');
 		});
 
+		test('nor on the way of a file, in or out', async ({ newPerson }) => {
+			test.slow();
+			const ana = await inTheme(await newPerson());
+			await ana.start('Ana Lindqvist');
+			await ana.visit('/settings/backup');
+			await ana.page.getByRole('button', { name: 'Back up now' }).click();
+			await expect(ana.page.locator('output span')).toHaveCount(8);
+			await judge(ana, 'recovery code');
+			await ana.page.getByRole('radio', { name: /passphrase/ }).check();
+			await ana.page.getByLabel('Passphrase', { exact: true }).fill('four words nobody guesses');
+			await ana.page.getByLabel('The same again').fill('four other words');
+			await judge(ana, 'passphrases that differ');
+			await chooseFile(ana, 'Test a backup', 'Dear diary');
+			await expect(ana.page.getByRole('alert')).toBeVisible();
+			await judge(ana, 'no backup');
+			await chooseFile(ana, 'Test a backup', LOCKED);
+			await ana.page.getByLabel(/of this backup/).fill('nothing');
+			await ana.page.getByRole('button', { name: 'Open', exact: true }).click();
+			await expect(ana.page.getByRole('alert')).toBeVisible();
+			await judge(ana, 'wrong code');
+
+			await ana.visit('/settings/import');
+			await chooseFile(ana, 'Choose a file', 'Dear diary');
+			await expect(ana.page.getByRole('alert')).toBeVisible();
+			await judge(ana, 'no chat');
+			await chooseFile(
+				ana,
+				'Choose a file',
+				'03/04/21, 10:00 - Maya: hi\n45/04/21, 10:00 - Maya: no',
+			);
+			await ana.page.getByText(/1 line/).click();
+			await judge(ana, 'preview of a chat');
+			await ana.page.getByRole('button', { name: 'Import', exact: true }).click();
+			await ana.page.getByRole('link', { name: 'Open the conversation' }).waitFor();
+			await judge(ana, 'imported');
+		});
+
 		test('nor behind a link, whatever its state', async ({ newPerson, relay }) => {
 			test.slow();
 			const ana = await inTheme(await newPerson());
@@ -241,6 +278,16 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await expectProblem(ben, used, 'The relay does not answer');
 		});
 	});
+}
+
+/** The beginning of a backup that is locked with a code, and a tag that no code makes. */
+const LOCKED = `KITHBKUP\u0001\u0002${'\0'.repeat(54)}`;
+
+async function chooseFile({ page }: Person, button: string, content: string): Promise<void> {
+	const asked = page.waitForEvent('filechooser');
+	await page.getByRole('button', { name: button }).click();
+	const file = { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from(content) };
+	await (await asked).setFiles(file);
 }
 
 async function expectProblem(person: Person, address: string, title: string): Promise<void> {

@@ -4,22 +4,14 @@
 import { argon2idAsync } from '@noble/hashes/argon2.js';
 import type { ArchiveCrypto, ArchiveKdf, ArchiveKeys, ArchiveSecret } from '../ports.ts';
 import { toBufferSource, utf8 } from './bytes.ts';
+import { newRecoveryCode, recoveryCodeBytes } from './recovery-code.ts';
 
 const PASSPHRASE: ArchiveKdf = { kind: 'passphrase', memory: 64 * 1024, passes: 3, lanes: 1 };
-const CODE_BYTES = 20;
-const CODE_LETTERS = 32;
-/** Crockford's base 32: no I, L, O and U. */
-const LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 const NONCE_BYTES = 12;
 
 export const archiveCrypto: ArchiveCrypto = {
 	kdf: (kind) => (kind === 'passphrase' ? PASSPHRASE : { kind: 'code' }),
-	newCode() {
-		const letters = [...crypto.getRandomValues(new Uint8Array(CODE_LETTERS))].map((byte) =>
-			LETTERS.charAt(byte & 31),
-		);
-		return letters.join('').replaceAll(/.{4}(?=.)/gu, '$&-');
-	},
+	newCode: newRecoveryCode,
 	async deriveKeys(secret, { kdf, salt, header }) {
 		const material = await materialOf(secret, kdf, salt);
 		return material && keysFrom(material, header);
@@ -31,7 +23,8 @@ async function materialOf(
 	kdf: ArchiveKdf,
 	salt: Uint8Array,
 ): Promise<Uint8Array | undefined> {
-	if (secret.kind === 'code') return kdf.kind === 'code' ? codeBytes(secret.code) : undefined;
+	if (secret.kind === 'code')
+		return kdf.kind === 'code' ? recoveryCodeBytes(secret.code) : undefined;
 	if (kdf.kind !== 'passphrase') return undefined;
 	return argon2idAsync(utf8(secret.passphrase.normalize('NFKC')), salt, {
 		m: kdf.memory,
@@ -40,30 +33,6 @@ async function materialOf(
 		dkLen: 32,
 		maxmem: kdf.memory * 1024 + 2 ** 20,
 	});
-}
-
-/** As people type it: O is 0, I and L are 1. */
-function codeBytes(code: string): Uint8Array | undefined {
-	const letters = code
-		.toUpperCase()
-		.replaceAll(/[\s\u2010-\u2015-]/gu, '')
-		.replaceAll('O', '0')
-		.replaceAll(/[IL]/gu, '1');
-	if (letters.length !== CODE_LETTERS) return undefined;
-	const bytes = new Uint8Array(CODE_BYTES);
-	let buffer = 0;
-	let bits = 0;
-	let at = 0;
-	for (const letter of letters) {
-		const value = LETTERS.indexOf(letter);
-		if (value < 0) return undefined;
-		buffer = ((buffer << 5) | value) & 0xfff;
-		bits += 5;
-		if (bits < 8) continue;
-		bits -= 8;
-		bytes[at++] = (buffer >> bits) & 0xff;
-	}
-	return bytes;
 }
 
 async function keysFrom(material: Uint8Array, header: Uint8Array): Promise<ArchiveKeys> {

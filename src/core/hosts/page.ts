@@ -3,6 +3,7 @@
 import { openClient, type Client, type EngineRemote } from '../client.ts';
 import { toBase64Url } from '../../protocol/ids.ts';
 import { createQueries } from '../client-queries.ts';
+import type { Files } from '../files.ts';
 import type { Conversation, ConversationId, LiveState, StorageCondition } from '../model.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import { openWords, type FromEngine, type ToEngine } from './changes.ts';
@@ -21,6 +22,8 @@ export interface PageOptions {
 	readonly origin: string;
 	/** Makes the engine's worker; the bundler must see the URL at its call. */
 	createWorker(): Worker;
+	/** Makes the worker for files. */
+	createFilesWorker(): Worker;
 	/** For notifications while no tab is looked at. */
 	readonly phrases: NoticePhrases;
 	/** A newer version of the app has changed the database; this one must be loaded again. */
@@ -45,15 +48,27 @@ export async function startClient(options: PageOptions): Promise<Client> {
 		clock: systemClock,
 		random: systemRandom,
 		engine: remote.engine,
-		files: async () => {
-			const { createFiles } = await import('./files.ts');
-			const { store, crypto } = environment;
-			return createFiles({ store, crypto, clock: systemClock, random: systemRandom });
-		},
+		files: loadFiles(environment, options.createFilesWorker),
 		createIdentity: () => environment.createIdentity(),
 	});
 	sendWhenBack(environment, remote.engine);
 	return client;
+}
+
+/** Its code comes at the first call; one that could not be loaded is tried again. */
+function loadFiles(environment: Environment, createWorker: () => Worker): () => Promise<Files> {
+	let files: Promise<Files> | undefined;
+	return async () => {
+		files ??= import('./files-page.ts').then(({ openFiles }) =>
+			openFiles(environment, createWorker),
+		);
+		try {
+			return await files;
+		} catch (error) {
+			files = undefined;
+			throw error;
+		}
+	};
 }
 
 interface Remote {

@@ -88,7 +88,24 @@ function safeName(name: string): string {
 		.replaceAll(/[\u0000-\u001f\u007f\u200e\u200f\u202a-\u202e\u2066-\u2069<>:"/\\|?*]/gu, ' ')
 		.replaceAll(/\s+/gu, ' ')
 		.replaceAll(/^[. ]+|[. ]+$/gu, '');
-	return plain.slice(0, 80).trim() || 'Kith';
+	return beginning(plain).trim() || 'Kith';
+}
+
+const NAME_CHARACTERS = 80;
+/** File systems end at 255, and the browser may add a number. */
+const NAME_BYTES = 200;
+
+/** As much of it as fits, and no half of a character. */
+function beginning(name: string): string {
+	const encoder = new TextEncoder();
+	let bytes = 0;
+	let kept = '';
+	for (const character of Array.from(name).slice(0, NAME_CHARACTERS)) {
+		bytes += encoder.encode(character).length;
+		if (bytes > NAME_BYTES) break;
+		kept += character;
+	}
+	return kept;
 }
 
 /** "2026-11-23", as the clock on the wall says. */

@@ -2,6 +2,7 @@
 import type { ArchiveFailure, ArchiveSecret, ArchiveSummary, Restored } from '../../core/client.ts';
 import { chooseTarget, dateForName } from '../browser/save-file.ts';
 import type { App } from './app.svelte.ts';
+import { orInterrupted, type Outcome } from './interrupted.ts';
 
 export type SaveStep =
 	| { readonly kind: 'idle'; readonly failed: boolean }
@@ -10,7 +11,7 @@ export type SaveStep =
 	| { readonly kind: 'working'; readonly messages: number | undefined }
 	| { readonly kind: 'saved'; readonly size: number };
 
-export type OpenFailure = ArchiveFailure | 'storage-full';
+export type OpenFailure = ArchiveFailure | 'storage-full' | 'interrupted';
 
 export type OpenStep =
 	| { readonly kind: 'idle'; readonly failure: OpenFailure | undefined }
@@ -108,8 +109,10 @@ export class BackupOpening {
 
 	async choose(file: File): Promise<void> {
 		this.typed = '';
-		const files = await this.#app.client.files();
-		const lock = await files.archiveLock(file);
+		const lock = await orInterrupted(async () => {
+			const files = await this.#app.client.files();
+			return files.archiveLock(file);
+		});
 		this.step = lock.ok
 			? { kind: 'secret', file, lock: lock.value, wrong: false }
 			: { kind: 'idle', failure: lock.error };
@@ -125,7 +128,10 @@ export class BackupOpening {
 				? { kind: 'code', code: this.typed }
 				: { kind: 'passphrase', passphrase: this.typed };
 		this.step = { kind: 'working', share: undefined };
-		const failure = await this.#run(file, secret);
+		const ended = await orInterrupted(() => this.#run(file, secret));
+		const failure = ended.ok ? undefined : ended.error;
+		if (ended.ok) this.step = ended.value;
+
 		if (failure === 'wrong-key') this.step = { ...asked, wrong: true };
 		else if (failure) this.step = { kind: 'idle', failure };
 		if (failure !== 'wrong-key') this.typed = '';
@@ -136,25 +142,21 @@ export class BackupOpening {
 		this.step = { kind: 'idle', failure: undefined };
 	}
 
-	async #run(file: File, secret: ArchiveSecret): Promise<OpenFailure | undefined> {
+	async #run(file: File, secret: ArchiveSecret): Promise<Outcome<OpenStep, OpenFailure>> {
 		const files = await this.#app.client.files();
 		if (this.purpose === 'test') {
-			const outcome = await files.testArchive(file, secret);
-			if (!outcome.ok) return outcome.error;
-			this.step = { kind: 'tested', summary: outcome.value };
-			return undefined;
+			const found = await files.testArchive(file, secret);
+			return found.ok ? { ok: true, value: { kind: 'tested', summary: found.value } } : found;
 		}
 		if (!this.#app.me) {
 			// Nobody is here yet: the backup knows the name.
 			const found = await files.testArchive(file, secret);
-			if (!found.ok) return found.error;
+			if (!found.ok) return found;
 			await this.#app.client.start(found.value.name);
 		}
 		const outcome = await files.restoreArchive(file, secret, (done, total) => {
 			this.step = { kind: 'working', share: total === 0 ? undefined : done / total };
 		});
-		if (!outcome.ok) return outcome.error;
-		this.step = { kind: 'restored', outcome: outcome.value };
-		return undefined;
+		return outcome.ok ? { ok: true, value: { kind: 'restored', outcome: outcome.value } } : outcome;
 	}
 }

@@ -9,8 +9,10 @@ import type {
 	ForeignMessage,
 } from '../../core/model.ts';
 import type { App } from './app.svelte.ts';
+import { orInterrupted } from './interrupted.ts';
 
-export type ImportFailure = ForeignFailure | { readonly kind: 'storage-full' };
+export type ImportFailure =
+	ForeignFailure | { readonly kind: 'storage-full' } | { readonly kind: 'interrupted' };
 
 export type ImportStep =
 	| { readonly kind: 'choose'; readonly failure: ImportFailure | undefined }
@@ -69,14 +71,17 @@ export class ChatImport {
 		if (this.step.kind !== 'preview') return;
 		const { chat } = this.step;
 		this.step = { kind: 'writing', done: 0, total: chat.messages.length };
-		const files = await this.#app.client.files();
 		const title = this.title.trim() || this.#others(chat);
-		const outcome = await files.importChat(chat, { title, people: this.people }, (done, total) => {
-			this.step = { kind: 'writing', done, total };
+		const choice = { title, people: this.people };
+		const outcome = await orInterrupted(async () => {
+			const files = await this.#app.client.files();
+			return files.importChat(chat, choice, (done, total) => {
+				this.step = { kind: 'writing', done, total };
+			});
 		});
 		this.step = outcome.ok
 			? { kind: 'done', outcome: outcome.value }
-			: { kind: 'choose', failure: { kind: 'storage-full' } };
+			: { kind: 'choose', failure: { kind: outcome.error } };
 	}
 
 	restart(): void {
@@ -85,13 +90,17 @@ export class ChatImport {
 	}
 
 	async #read(): Promise<void> {
-		if (!this.#file) return;
+		const file = this.#file;
+		if (!file) return;
 		this.step = { kind: 'reading' };
-		const files = await this.#app.client.files();
-		const outcome = await files.readChat(this.#file, { order: this.order });
-		this.step = outcome.ok
-			? { kind: 'preview', chat: outcome.value }
-			: { kind: 'choose', failure: outcome.error };
+		const outcome = await orInterrupted(async () => {
+			const files = await this.#app.client.files();
+			return files.readChat(file, { order: this.order });
+		});
+		if (outcome.ok) this.step = { kind: 'preview', chat: outcome.value };
+		else if (outcome.error === 'interrupted') {
+			this.step = { kind: 'choose', failure: { kind: 'interrupted' } };
+		} else this.step = { kind: 'choose', failure: outcome.error };
 	}
 
 	/** Somebody of the same name is most likely the same person. */

@@ -1,25 +1,30 @@
 // The one place where the screens get their client from.
 import type { Client } from '../../core/client.ts';
 import { startClient } from '../../core/hosts/page.ts';
+import filesWorker from '../../core/hosts/files-worker.ts?worker&url';
 import engineWorker from '../../core/hosts/worker.ts?worker&url';
 import { OUTDATED } from '#lib/state/update.svelte.ts';
 import { m } from '#lib/paraglide/messages.js';
 
 /** Under `require-trusted-types-for 'script'` a worker's address must come from a policy that the CSP names. */
-function createWorker(): Worker {
-	const policy = window.trustedTypes?.createPolicy('kith#worker', {
-		createScriptURL: (url) => url,
-	});
+const createPolicy = () =>
+	window.trustedTypes?.createPolicy('kith#worker', { createScriptURL: (url) => url });
+/** Made once: a second one of the same name is refused. */
+let policy: ReturnType<typeof createPolicy>;
+
+function startWorker(address: string, name: string): Worker {
+	policy ??= createPolicy();
 	// TypeScript's own types do not know that a worker takes a trusted URL.
-	const url = (policy?.createScriptURL(engineWorker) ?? engineWorker) as string;
-	return new Worker(url, { type: 'module', name: 'kith engine' });
+	const url = (policy?.createScriptURL(address) ?? address) as string;
+	return new Worker(url, { type: 'module', name });
 }
 
 /** Opens the chat of this device. `outdated`: a newer version of the app changed the database. */
 export function openSession(): Promise<Client> {
 	return startClient({
 		origin: location.origin,
-		createWorker,
+		createWorker: () => startWorker(engineWorker, 'kith engine'),
+		createFilesWorker: () => startWorker(filesWorker, 'kith files'),
 		phrases: {
 			newMessage: m.notice_new_message(),
 			nothingNew: m.notice_nothing_new(),
