@@ -27,28 +27,43 @@ export function isStale(keys: Pick<KeyPackageRow, 'created'>, now: number): bool
 	return now - keys.created > RENEW_AFTER;
 }
 
-/** Own profile for the person of this conversation; makes their kit at the first time, and when its keys are old. */
+/** Own profile for the person or the group of this conversation, with the way to found a channel with us. */
 export async function profileContent(
 	work: Work,
 	conversation: ConversationId,
 ): Promise<Content | undefined> {
 	const { tx } = work;
 	const me = await tx.get('me', ONLY);
-	const { account, group: id } = (await tx.get('conversations', conversation)) ?? {};
-	if (!me) return undefined;
+	const kit = await kitOf(work, conversation);
+	if (!me || !kit) return undefined;
 	const { profile, profileVersion: version } = me;
+	const { address, keyPackage, person, group } = kit;
+	if (group) tx.put('groups', group.group, { ...group, toldProfile: version });
+	else if (person) tx.put('people', person.account, { ...person, toldProfile: version });
+	return { type: 'profile', profile, version, address, keyPackage };
+}
+
+/**
+ * Whether the relay knows the address that the profile will carry; from the first time it is asked, the address is on its
+ * way there. A profile that goes directly would be faster than its own address, and whoever needs that at once would
+ * take it for withdrawn.
+ */
+export async function isEntranceOpen(work: Work, conversation: ConversationId): Promise<boolean> {
+	return (await kitOf(work, conversation))?.registered !== false;
+}
+
+/** Makes the kit at the first time, and anew when its keys are old; undefined for notes. */
+async function kitOf(work: Work, conversation: ConversationId) {
+	const { tx } = work;
+	const { account, group: id } = (await tx.get('conversations', conversation)) ?? {};
 	const group = await tx.get('groups', id ?? '');
 	if (group) {
 		const purpose = { kind: 'group', group: group.group } as const;
-		const { address, keyPackage } = await kitFor(work, group.group, purpose);
-		tx.put('groups', group.group, { ...group, toldProfile: version });
-		return { type: 'profile', profile, version, address, keyPackage };
+		return { ...(await kitFor(work, group.group, purpose)), group, person: undefined };
 	}
 	const person = account && (await tx.get('people', account));
 	if (!account || !person) return undefined;
-	const { address, keyPackage } = await kitFor(work, account, { kind: 'contact', account });
-	tx.put('people', account, { ...person, toldProfile: version });
-	return { type: 'profile', profile, version, address, keyPackage };
+	return { ...(await kitFor(work, account, { kind: 'contact', account })), person, group };
 }
 
 /** Who is in the group, for those who were just added; entrances only where they are few. */
@@ -79,12 +94,13 @@ async function kitFor(
 	work: Work,
 	key: AccountId | GroupId,
 	purpose: KeyPackageRow['purpose'],
-): Promise<Entrance> {
+): Promise<Entrance & { readonly registered: boolean }> {
 	const { tx, clock, groups, random } = work;
 	const known = await tx.get('contactAddresses', key);
 	const keys = known && (await tx.get('keyPackages', known.keyPackageRef));
 	if (known && keys && !isStale(keys, clock.now())) {
-		return { address: known.address, keyPackage: keys.publicPart };
+		const { address, registered } = known;
+		return { address, keyPackage: keys.publicPart, registered };
 	}
 	const fresh = await groups.newKeyPackage({ reusable: true });
 	tx.put('keyPackages', fresh.ref, {
@@ -96,14 +112,15 @@ async function kitFor(
 	const address = known?.address ?? idFrom<Address>(random.bytes(16));
 	const registered = known?.registered ?? false;
 	tx.put('contactAddresses', key, { address, keyPackageRef: fresh.ref, registered });
-	return { address, keyPackage: fresh.publicPart };
+	return { address, keyPackage: fresh.publicPart, registered };
 }
 
-/** Makes the relay know the addresses that were given out, and those that were withdrawn. */
+/** Makes the relay know the addresses that were given out, and those that were withdrawn. True if it did any. */
 export async function syncContactAddresses(
 	context: EngineContext,
 	session: RelaySession,
-): Promise<void> {
+): Promise<boolean> {
+	let did = false;
 	const rows = await context.store.list('contactAddresses', { prefix: '', limit: MOST_CONTACTS });
 	for (const { key, value } of rows) {
 		if (value.registered && !value.revoked) continue;
@@ -113,11 +130,14 @@ export async function syncContactAddresses(
 				? { type: 'revokeAddress', address }
 				: { type: 'putAddress', address, policy: FOR_EVER, card: null },
 		);
-		if (answer.type === 'unknown') return; // the next connection goes on here
+		if (answer.type === 'unknown') return did; // the next connection goes on here
 		// An address that the relay never had is withdrawn as well as one can be.
-		const isDone = answer.type === 'accepted' || (value.revoked && isFinal(answer.code));
+		const isWithdrawn = value.revoked === true && answer.type === 'refused' && isFinal(answer.code);
+		const isDone = answer.type === 'accepted' || isWithdrawn;
 		if (isDone) await context.persist((tx) => settleAddress(tx, key));
+		did ||= isDone;
 	}
+	return did;
 }
 
 const FOR_EVER = { uses: null, usesPerDay: null, expires: null };

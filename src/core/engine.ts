@@ -235,7 +235,10 @@ class RunningEngine implements Engine {
 
 	async #registerAddresses(): Promise<void> {
 		if (!this.session.caughtUp) return;
-		await syncContactAddresses(this.#context, this.session);
+		// Profiles wait for their addresses.
+		if (await syncContactAddresses(this.#context, this.session)) {
+			this.#context.lanes.run('outbox', () => this.#outbox.pumpAll());
+		}
 		await syncInvites(this.#context, this.session);
 	}
 

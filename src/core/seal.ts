@@ -5,7 +5,7 @@ import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protoco
 import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { loadChannel, saveChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type EngineContext, type Work } from './context.ts';
-import { profileContent, rosterContents } from './contact-kit.ts';
+import { isEntranceOpen, profileContent, rosterContents } from './contact-kit.ts';
 import type { GroupState } from './ports.ts';
 import {
 	carriedKey,
@@ -127,6 +127,11 @@ class Sealing {
 					this.ready.push({ key, sealed: row.sealed });
 				} else if (row.kind === 'text') await this.#text(key, row.replaces);
 				else await this.#small(key, row.says);
+				return;
+			case 'profile':
+				if (!(await isEntranceOpen(this.#work, this.#row.conversation))) return;
+				tx.delete('outbox', key);
+				await this.#small(undefined, row);
 				return;
 			case 'receipt':
 				if (this.#holdsReceipts) return;

@@ -20,6 +20,7 @@ const KNOWN: readonly (readonly [number, string])[] = [
 	[6477, 'messages parked in a channel whose row is lost'],
 	[807, 'acknowledged directly by a device that had lost the channel'],
 	[1779, 'acknowledged directly by a device that had lost the channel'],
+	[5645, 'founded anew through an address that was told directly before the relay knew it'],
 ];
 
 const failures = async (seed: number): Promise<string[]> => {
