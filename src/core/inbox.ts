@@ -137,7 +137,7 @@ async function openAhead(
 	const messages = end < 0 ? waiting : waiting.slice(0, end);
 	const run: OpenedIncoming[] = [];
 	let { state } = loaded;
-	const plain = await work.groups.openRun(
+	const plain: readonly Opened[] = await work.groups.openRun(
 		state,
 		messages.map(({ body }) => body),
 	);
