@@ -78,8 +78,14 @@ export class Person {
 	/** A new link for one person, once the relay knows it. */
 	async oneTimeLink(): Promise<string> {
 		await this.visit('/settings/links');
+		await expect(this.page.getByText('Your invite link')).toBeVisible();
+		const known = this.page.getByText(/^until /);
+		const before = await known.count();
 		await this.page.getByRole('button', { name: /New link for one person/ }).click();
-		await expect(this.page.getByText(/^until /)).toBeVisible();
+		await expect(known).toHaveCount(before + 1);
+		await expect(
+			this.page.getByRole('button', { name: 'Show code', expanded: true }),
+		).toBeVisible();
 		return `http://${await this.page.getByRole('code').last().innerText()}`;
 	}
 
