@@ -36,6 +36,9 @@ async function downloads(person: Person): Promise<Person> {
 	return person;
 }
 
+/** A file of thousands of messages on a busy machine. */
+const LONG = { timeout: 60_000 };
+
 /** What is saved when `button` is pressed. */
 async function download(person: Person, button: string): Promise<UserFile> {
 	const press = () => person.page.getByRole('button', { name: button }).click();
@@ -50,11 +53,11 @@ async function download(person: Person, button: string): Promise<UserFile> {
 				const buffer = Buffer.from(file?.base64 ?? '', 'base64');
 				if (file) saved.push({ name: file.name, mimeType, buffer });
 				return saved.length;
-			})
+			}, LONG)
 			.toBe(1);
 		return saved[0] as UserFile;
 	}
-	const begun = person.page.waitForEvent('download');
+	const begun = person.page.waitForEvent('download', LONG);
 	await press();
 	const file = await begun;
 	return { name: file.suggestedFilename(), mimeType, buffer: await readFile(await file.path()) };
@@ -152,9 +155,6 @@ async function look(person: Person, name: string): Promise<void> {
 	await expect(person.messages.first()).toBeVisible();
 }
 
-const conversations = ({ page }: Person) =>
-	page.getByRole('navigation', { name: 'Conversations' }).getByRole('listitem');
-
 /** Two people who said something, and a setting that is not as it comes. */
 async function conversation(ana: Person, ben: Person): Promise<string[]> {
 	await meet(ana, ben);
@@ -213,7 +213,7 @@ test('bringing back twice, or where all of it still is, doubles nothing', async 
 		await expect(line(ana, 'Conversations that came back')).toHaveText('0');
 	}
 	await ana.visit('/');
-	const before = await conversations(ana).count();
+	const before = await ana.countConversations();
 	await ana.open('Ben Okafor');
 	await ana.expectOnce(said);
 	// It is the same device as before, and still talks.
@@ -228,7 +228,7 @@ test('bringing back twice, or where all of it still is, doubles nothing', async 
 	await bringBack(ana, backup);
 	await expect(line(ana, 'Messages added')).toHaveText('0');
 	await ana.visit('/');
-	await expect(conversations(ana)).toHaveCount(before);
+	await expect(ana.conversations).toHaveCount(before);
 	await look(ana, 'Ben Okafor');
 	await ana.expectOnce(said);
 });
@@ -248,7 +248,7 @@ test('what does not open says why, and writes nothing', async ({ newPerson }) =>
 
 	const cleo = await newPerson();
 	await cleo.start('Cleo');
-	const before = await conversations(cleo).count();
+	const before = await cleo.countConversations();
 	await cleo.visit('/settings/backup');
 	for (const [bytes, sentence] of [
 		[newer, 'This backup needs a newer version of Kith.'],
@@ -271,13 +271,13 @@ test('what does not open says why, and writes nothing', async ({ newPerson }) =>
 		'That does not open this backup. Check it and try again.',
 	);
 	await cleo.visit('/');
-	await expect(conversations(cleo)).toHaveCount(before);
+	await expect(cleo.conversations).toHaveCount(before);
 
 	// The right one, after all: the file was good.
 	await cleo.visit('/settings/backup');
 	await bringBack(cleo, { file, secret });
 	await cleo.visit('/');
-	await expect(conversations(cleo)).toHaveCount(before + 1);
+	await expect(cleo.conversations).toHaveCount(before + 1);
 });
 
 /** A zip with these files in it. */
@@ -341,7 +341,7 @@ for (const [phone, lines, media] of EXPORTS) {
 	}) => {
 		const ana = await newPerson();
 		await ana.start('Ana Lindqvist');
-		const before = await conversations(ana).count();
+		const before = await ana.countConversations();
 		const file: UserFile = {
 			name: 'WhatsApp Chat - Ben Okafor.zip',
 			mimeType: 'application/zip',
@@ -359,7 +359,7 @@ for (const [phone, lines, media] of EXPORTS) {
 		await page.getByRole('combobox', { name: /Ana L\./ }).selectOption('Me');
 		// Looking writes nothing.
 		await ana.visit('/');
-		await expect(conversations(ana)).toHaveCount(before);
+		await expect(ana.conversations).toHaveCount(before);
 
 		for (const [added, sentence] of [
 			[3, '3 messages imported'],
@@ -385,7 +385,7 @@ for (const [phone, lines, media] of EXPORTS) {
 			await expect(page.getByRole('textbox', { name: /^Message/ })).toHaveCount(0);
 		}
 		await expect(ana.messages.last()).toHaveAccessibleName(/^You/);
-		await expect(conversations(ana)).toHaveCount(before + 1);
+		await expect(ana.conversations).toHaveCount(before + 1);
 	});
 }
 
@@ -403,7 +403,7 @@ test('an import whose worker is taken away says so, shows no half, and can be do
 		};
 	});
 	await ana.start('Ana Lindqvist');
-	const before = await conversations(ana).count();
+	const before = await ana.countConversations();
 	const lines = Array.from({ length: 12_000 }, (_, at) => `[21/03/21, 14:05:33] Ben: line ${at}`);
 	const file = { name: 'a.txt', mimeType: 'text/plain', buffer: Buffer.from(lines.join('\n')) };
 	const { page } = ana;
@@ -414,7 +414,7 @@ test('an import whose worker is taken away says so, shows no half, and can be do
 	await page.evaluate(() => (window as unknown as { filesWorker: Worker }).filesWorker.terminate());
 	await expect(page.getByRole('alert')).toContainText('This was interrupted before it was done.');
 	await ana.visit('/');
-	await expect(conversations(ana)).toHaveCount(before);
+	await expect(ana.conversations).toHaveCount(before);
 
 	await ana.visit('/settings/import');
 	await choose(ana, 'Choose a file', file);

@@ -89,6 +89,17 @@ export class Person {
 		return `http://${await this.page.getByRole('code').last().innerText()}`;
 	}
 
+	/** Lines of the list, the notes among them. */
+	get conversations(): Locator {
+		return this.page.getByRole('navigation', { name: 'Conversations' }).getByRole('listitem');
+	}
+
+	/** How many there are, once the list is there. */
+	async countConversations(): Promise<number> {
+		await this.conversations.first().waitFor();
+		return this.conversations.count();
+	}
+
 	get composer(): Locator {
 		return this.page.getByRole('textbox', { name: /^Message to / });
 	}
