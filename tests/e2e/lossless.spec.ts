@@ -116,9 +116,12 @@ test('a browser killed while it sends loses and doubles nothing', async ({
 
 	const context = await open();
 	const back = await personIn(context, gate);
+	// So tall that all of them are on screen at once.
+	for (const { page } of [back, ana]) await page.setViewportSize({ width: 1280, height: 4_000 });
 	await back.visit(conversation);
 	await back.send('back again');
 	await expect(ana.message('back again')).toBeVisible();
+	await expect(back.message('kill 1')).toBeVisible();
 	const kept = (await back.texts()).filter((text) => text.startsWith('kill'));
 	expect(kept).toEqual(texts.slice(0, kept.length));
 	expect(kept.length).toBeGreaterThanOrEqual(22);

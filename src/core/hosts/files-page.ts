@@ -10,10 +10,16 @@ export async function openFiles(
 	environment: Environment,
 	createWorker: () => Worker,
 ): Promise<Files> {
-	if (environment.kind === 'kept')
-		return connectFiles(() => startWorker(createWorker), systemClock);
+	if (environment.kind !== 'kept') return filesHere(environment);
+	return {
+		...connectFiles(() => startWorker(createWorker), systemClock),
+		// Its words are functions, which do not travel, and one chat is read page by page anyhow.
+		exportChat: async (...given) => (await filesHere(environment)).exportChat(...given),
+	};
+}
+
+async function filesHere({ store, crypto }: Environment): Promise<Files> {
 	const { createFiles } = await import('./files.ts');
-	const { store, crypto } = environment;
 	return createFiles({ store, crypto, clock: systemClock, random: systemRandom });
 }
 
