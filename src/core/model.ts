@@ -236,6 +236,12 @@ export type LogEvent =
 	/** Own change that the group does not allow any more, or that nobody could be reached for. */
 	| { readonly kind: 'not-done'; readonly intention: GroupIntention['kind'] };
 
+/** Whom a line of the log speaks of, besides whoever did it. */
+export function namedIn(event: LogEvent): readonly AccountId[] {
+	if (!('who' in event)) return [];
+	return typeof event.who === 'string' ? [event.who] : event.who;
+}
+
 export type GroupEvent = Exclude<LogEvent, { readonly kind: 'joined' | 'safety-number-changed' }>;
 
 export interface NamedInEvent {

@@ -1,11 +1,10 @@
 // One conversation as a page of its own: no script, nothing loaded from anywhere, and every word that a person wrote
 // escaped. It prints, and it reads from right to left where the text does.
-import type { AccountId, Message, PageWords } from '../model.ts';
+import { namedIn, type AccountId, type Message, type PageWords } from '../model.ts';
 import {
 	authorsOf,
 	isSystemLine,
 	messagesOf,
-	namedIn,
 	titleOf,
 	type TranscriptSource,
 } from './transcript.ts';
@@ -137,7 +136,7 @@ function lineOf({ body, mine }: Message, { words, author, names }: Line): string
 	const { event } = body;
 	if (event.kind === 'joined') return words.joined;
 	if (event.kind === 'safety-number-changed') return words.safetyNumberChanged;
-	const who = namedIn(body).map((account) => names.get(account) ?? '');
+	const who = namedIn(event).map((account) => names.get(account) ?? '');
 	return words.group(event, { by: mine ? undefined : author, who });
 }
 

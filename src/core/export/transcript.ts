@@ -1,5 +1,5 @@
 // A conversation as it is read for a file: page by page, so that a long one is never in memory as a whole.
-import type { AccountId, Conversation, Message, MessageBody, Position } from '../model.ts';
+import type { AccountId, Conversation, Message, Position } from '../model.ts';
 
 /** Pages of messages, oldest first. */
 export interface TranscriptSource {
@@ -58,13 +58,6 @@ export async function* messagesOf(source: TranscriptSource): AsyncGenerator<Mess
 		last = page.at(-1)?.position;
 		if (last === undefined) return;
 	}
-}
-
-/** Whom a line of the log speaks of. */
-export function namedIn(body: MessageBody): readonly AccountId[] {
-	if (body.kind !== 'event' || !('who' in body.event)) return [];
-	const { who } = body.event;
-	return typeof who === 'string' ? [who] : who;
 }
 
 /** A line between the messages that nobody wrote. */

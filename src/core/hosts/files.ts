@@ -4,11 +4,11 @@ import { createQueries } from '../client-queries.ts';
 import { archiveCrypto } from '../crypto/archive-keys.ts';
 import { chatHtml } from '../export/chat-html.ts';
 import { chatJson } from '../export/chat-json.ts';
-import { messagesOf, namedIn, toChunks, type TranscriptSource } from '../export/transcript.ts';
+import { messagesOf, toChunks, type TranscriptSource } from '../export/transcript.ts';
 import { createArchives, type ArchivePorts } from './archives.ts';
 import type { Files } from '../files.ts';
 import { readWhatsApp } from '../import/whatsapp.ts';
-import type { ConversationId } from '../model.ts';
+import { namedIn, type ConversationId } from '../model.ts';
 import type { Store } from '../ports.ts';
 import { NO_NAME } from '../../protocol/names.ts';
 
@@ -63,7 +63,8 @@ async function othersOf(
 	const group = await store.get('groups', row?.group ?? '');
 	const accounts = new Set((group?.members ?? []).map(({ account }) => account));
 	for await (const { author, body } of messagesOf(source)) {
-		for (const account of [author, ...namedIn(body)]) accounts.add(account);
+		const named = body.kind === 'event' ? namedIn(body.event) : [];
+		for (const account of [author, ...named]) accounts.add(account);
 	}
 	accounts.delete(me.account);
 	return Promise.all(

@@ -1,12 +1,12 @@
 // What the screens know of a group beyond its row: who is in it, and the newest thing that happened there.
 import { SvelteMap } from 'svelte/reactivity';
 import type { Client } from '../../core/client.ts';
-import type {
-	AccountId,
-	Conversation,
-	ConversationId,
-	GroupMemberView,
-	Message,
+import {
+	namedIn,
+	type Conversation,
+	type ConversationId,
+	type GroupMemberView,
+	type Message,
 } from '../../core/model.ts';
 import { samePicture } from '../browser/picture.ts';
 import { coalesce } from './coalesce.ts';
@@ -42,7 +42,9 @@ export class Groups {
 		const [newest] = messages;
 		if (!newest) return;
 		this.#newest.set(id, newest);
-		const strangers = mentioned(newest).some((account) => !this.#people.profile(account));
+		const { author, body } = newest;
+		const mentioned = [author, ...(body.kind === 'event' ? namedIn(body.event) : [])];
+		const strangers = mentioned.some((account) => !this.#people.profile(account));
 		// Hundreds of people are read for one name only where it is not known already.
 		if (strangers && !this.#members.has(id)) await this.readMembers(id);
 	}
@@ -62,11 +64,6 @@ export class Groups {
 		// The same list for what did not change: a message more must not draw 256 rows again.
 		if (!before || !isSame(before, members)) this.#members.set(id, members);
 	}
-}
-
-function mentioned({ author, body }: Message): AccountId[] {
-	if (body.kind !== 'event' || !('who' in body.event)) return [author];
-	return [author, ...(typeof body.event.who === 'string' ? [body.event.who] : body.event.who)];
 }
 
 function isSame(one: readonly GroupMemberView[], other: readonly GroupMemberView[]): boolean {

@@ -1,5 +1,5 @@
 // What happened in a group, in plain words: who did what, with "you" for oneself.
-import type { AccountId, LogEvent, Role } from '../../../core/model.ts';
+import { namedIn, type AccountId, type LogEvent, type Role } from '../../../core/model.ts';
 import { m } from '../../paraglide/messages.js';
 import type { App } from '../../state/app.svelte.ts';
 import { isolate } from '../../text/isolate.ts';
@@ -27,7 +27,7 @@ export function eventWords(
 ): string {
 	const event = events.at(-1) ?? events[0];
 	const me = app.me?.account;
-	const people = [...new Set(events.flatMap((each) => whoOf(each)))];
+	const people = [...new Set(events.flatMap((each) => namedIn(each)))];
 	// Nobody says who it was: then it stands under the own name.
 	if (event.kind === 'removed' && author === me && people.every((each) => each === me)) {
 		return m.event_removed_somehow();
@@ -42,11 +42,6 @@ export function eventWords(
 /** The line of one event where names are all there is, as on an exported page; without `by` it was oneself. */
 export function writtenDeed(event: LogEvent, by: string | undefined, who: string): string {
 	return sentence(event, { by: isolate(by ?? ''), who, mine: by === undefined });
-}
-
-function whoOf(event: LogEvent): readonly AccountId[] {
-	if (!('who' in event)) return [];
-	return typeof event.who === 'string' ? [event.who] : event.who;
 }
 
 /** "you, Ben and 3 others". */
