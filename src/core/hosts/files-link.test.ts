@@ -14,7 +14,8 @@ const text = Array.from(
 ).join('\n');
 const file = new File([text], 'WhatsApp Chat - Maya.txt');
 const NOW = Date.UTC(2026, 10, 23);
-const words = { notes: 'Notes' } as Parameters<Files['exportChat']>[2];
+const code = { kind: 'code', code: 'any' } as const;
+const unheard = (): void => undefined;
 const here = 'AAAAAAAAAAAAAAAAAAAAAA' as ConversationId;
 const ports: MessagePort[] = [];
 
@@ -66,7 +67,7 @@ async function* pieces(count: number, ended: () => void) {
 	await Promise.resolve();
 }
 
-async function read(files: Files): Promise<ForeignChat> {
+async function read(files: Pick<Files, 'readChat'>): Promise<ForeignChat> {
 	const outcome = await files.readChat(file, {});
 	if (!outcome.ok) throw new Error(outcome.error.kind);
 	return outcome.value;
@@ -120,13 +121,13 @@ test('what cannot be read is a value, and nothing is held', async () => {
 test('pieces come in order, and when nobody wants more the source ends', async () => {
 	let ended = 0;
 	const { files } = page({
-		exportChat: () => Promise.resolve(pieces(5, () => ended++)),
+		writeArchive: () => Promise.resolve(pieces(5, () => ended++)),
 	});
 	const all: number[] = [];
-	for await (const piece of (await files.exportChat(here, 'json', words)) ?? []) all.push(...piece);
+	for await (const piece of (await files.writeArchive(code, unheard)) ?? []) all.push(...piece);
 	expect(all).toEqual([0, 1, 2, 3, 4]);
 	expect(ended).toBe(1);
-	for await (const piece of (await files.exportChat(here, 'json', words)) ?? []) {
+	for await (const piece of (await files.writeArchive(code, unheard)) ?? []) {
 		expect(piece).toEqual(Uint8Array.of(0));
 		break;
 	}
@@ -142,10 +143,10 @@ test('a worker that goes away is told to all who wait, and the next call starts 
 	const stuck = new Promise<never>(() => undefined);
 	const { files, workers } = page({
 		forgetImported: () => stuck,
-		exportChat: () => Promise.resolve(pieces(5, () => undefined)),
+		writeArchive: () => Promise.resolve(pieces(5, () => undefined)),
 	});
 	const chat = await read(files);
-	const stream = (await files.exportChat(here, 'json', words))?.[Symbol.asyncIterator]();
+	const stream = (await files.writeArchive(code, unheard))?.[Symbol.asyncIterator]();
 	await stream?.next();
 	const waits = files.forgetImported(here);
 	workers.kill();
@@ -159,10 +160,10 @@ test('a worker that goes away is told to all who wait, and the next call starts 
 
 test('a worker that nobody needs ends after a while, and not before', async () => {
 	const { files, workers, clock } = page({
-		exportChat: () => Promise.resolve(pieces(2, () => undefined)),
+		writeArchive: () => Promise.resolve(pieces(2, () => undefined)),
 	});
 	await files.archiveLock(file);
-	const stream = (await files.exportChat(here, 'json', words))?.[Symbol.asyncIterator]();
+	const stream = (await files.writeArchive(code, unheard))?.[Symbol.asyncIterator]();
 	clock.advance(200_000);
 	expect(workers.ended).toBe(0);
 	await stream?.next();

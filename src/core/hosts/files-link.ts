@@ -5,7 +5,8 @@ import { FilesInterrupted, type Files, type Progress } from '../files.ts';
 import type { ForeignChat, ForeignMessage } from '../foreign.ts';
 import type { Clock } from '../ports.ts';
 
-type Remote = Omit<Files, 'newRecoveryCode'>;
+/** What a worker does: not the making of a code, which is nothing, nor an export, whose words are functions. */
+type Remote = Omit<Files, 'newRecoveryCode' | 'exportChat'>;
 type Method = keyof Remote;
 type Piece = Uint8Array<ArrayBuffer>;
 
@@ -124,7 +125,10 @@ interface Waiting {
 type Answer = Extract<ToPage, { type: 'stream' | 'piece' | 'done' }>;
 
 /** The page's end. `open` starts a worker, at the first call and when there is none any more. */
-export function connectFiles(open: () => FilesWorker, clock: Pick<Clock, 'schedule'>): Files {
+export function connectFiles(
+	open: () => FilesWorker,
+	clock: Pick<Clock, 'schedule'>,
+): Omit<Files, 'exportChat'> {
 	const line = new Line(open, clock);
 	let held: ForeignChat | undefined;
 
@@ -147,7 +151,6 @@ export function connectFiles(open: () => FilesWorker, clock: Pick<Clock, 'schedu
 			const isHeld = chat === held && line.isOpen;
 			return call('importChat', [isHeld ? undefined : chat, choice], progress);
 		},
-		exportChat: (...given) => call('exportChat', given),
 		writeArchive: (secret, progress) => call('writeArchive', [secret], progress),
 		archiveLock: (file) => call('archiveLock', [file]),
 		testArchive: (file, secret, progress) => call('testArchive', [file, secret], progress),

@@ -13,7 +13,7 @@ export async function openFiles(
 	if (environment.kind !== 'kept') return filesHere(environment);
 	return {
 		...connectFiles(() => startWorker(createWorker), systemClock),
-		// Its words are functions, which do not travel, and one chat is read page by page anyhow.
+		// One chat is read page by page anyhow.
 		exportChat: async (...given) => (await filesHere(environment)).exportChat(...given),
 	};
 }
