@@ -1,7 +1,13 @@
 // Who may do what in a group. Every member judges every change by these rules, for the relay cannot (SPEC GR). Pure.
 import type { GroupContext } from '../protocol/content.ts';
 import { MAX_GROUP_MEMBERS } from '../protocol/limits.ts';
-import type { AccountId, GroupIntention, GroupPolicy, Role } from './model.ts';
+import {
+	isAllowed,
+	type AccountId,
+	type GroupIntention,
+	type GroupPolicy,
+	type Role,
+} from './model.ts';
 import type { GroupMember } from './ports.ts';
 
 /** People and what they may do, as rights are judged by. */
@@ -15,20 +21,16 @@ export function roleIn({ members }: Roster, account: AccountId): Role | undefine
 	return members.find((member) => member.account === account)?.role;
 }
 
-function may(role: Role, who: 'everyone' | 'admins'): boolean {
-	return who === 'everyone' || role !== 'member';
-}
-
 /** Whether `account` may write in this group. */
 export function mayWrite(roster: Roster, account: AccountId): boolean {
 	const role = roleIn(roster, account);
-	return role !== undefined && may(role, roster.policy.write);
+	return isAllowed(role, roster.policy.write);
 }
 
 /** Whether `account` may bring people into this group. */
 export function mayInvite(roster: Roster, account: AccountId): boolean {
 	const role = roleIn(roster, account);
-	return role !== undefined && may(role, roster.policy.invite);
+	return isAllowed(role, roster.policy.invite);
 }
 
 /** Whether `account` may take out who has the role `target`: nobody removes the owner, only the owner removes admins. */
@@ -42,13 +44,13 @@ export function allows(roster: Roster, account: AccountId, intention: GroupInten
 	if (role === undefined) return false;
 	switch (intention.kind) {
 		case 'add':
-			return may(role, roster.policy.invite);
+			return isAllowed(role, roster.policy.invite);
 		case 'remove': {
 			const target = roleIn(roster, intention.account);
 			return target === undefined || mayRemove(role, target);
 		}
 		case 'about':
-			return may(role, roster.policy.change);
+			return isAllowed(role, roster.policy.change);
 		case 'policy':
 		case 'recreate':
 			return role !== 'member';
@@ -113,7 +115,8 @@ function violationInContext(
 		const was = roleIn(roster, member.account) ?? 'member';
 		if (was !== member.role && role !== 'owner') return 'changes a role';
 	}
-	if (!sameAbout(old, next) && !may(role, old.policy.change)) return 'changes what it is called';
+	if (!sameAbout(old, next) && !isAllowed(role, old.policy.change))
+		return 'changes what it is called';
 	if (!samePolicy(old.policy, next.policy) && role === 'member') return 'changes the policy';
 	for (const account of next.leaving) {
 		if (account !== by && !old.leaving.includes(account)) return 'sends somebody away';

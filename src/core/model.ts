@@ -86,6 +86,11 @@ export interface GroupPolicy {
 	readonly invite: 'everyone' | 'admins';
 }
 
+/** Whether somebody with this role may do what a group leaves to `who`; nobody outside may do anything. */
+export function isAllowed(role: Role | undefined, who: GroupPolicy[keyof GroupPolicy]): boolean {
+	return role !== undefined && (who === 'everyone' || role !== 'member');
+}
+
 /** A group as everybody starts it. */
 export const DEFAULT_POLICY: GroupPolicy = {
 	write: 'everyone',

@@ -1,13 +1,14 @@
 // The conversation on screen: its window of messages, where its unread ones begin, what is being answered.
 import { createContext } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
-import type {
-	AccountId,
-	Conversation,
-	ConversationId,
-	Message,
-	MessageId,
-	Position,
+import {
+	isAllowed,
+	type AccountId,
+	type Conversation,
+	type ConversationId,
+	type Message,
+	type MessageId,
+	type Position,
 } from '../../core/model.ts';
 import type { Client } from '../../core/client.ts';
 import type { App } from './app.svelte.ts';
@@ -181,9 +182,8 @@ export class OpenConversation {
 /** Whether one can write here. */
 function takesMessages({ subject, state }: Conversation): boolean {
 	if (state.kind !== 'open' && state.kind !== 'inviting') return false;
-	if (subject.kind === 'imported') return false;
-	if (subject.kind !== 'group') return true;
-	return subject.policy.write === 'everyone' || subject.role !== 'member';
+	if (subject.kind === 'group') return isAllowed(subject.role, subject.policy.write);
+	return subject.kind !== 'imported';
 }
 
 function authorsOf(conversation: Conversation | undefined | null): Authors {

@@ -1,5 +1,5 @@
 // What to offer on a member of a group. The engine judges what is done; offering what it would refuse helps nobody.
-import type { GroupIntention, GroupMemberView, GroupPolicy, Role } from '../../../core/model.ts';
+import type { GroupIntention, GroupMemberView, Role } from '../../../core/model.ts';
 
 export type MemberAction = 'make-admin' | 'dismiss' | 'hand-over' | 'remove';
 
@@ -22,11 +22,6 @@ export function intentionOf(action: MemberAction, { account }: GroupMemberView):
 		case 'remove':
 			return { kind: 'remove', account };
 	}
-}
-
-/** Whether somebody with the role `mine` may do what is allowed to `who`. */
-export function mayDo(mine: Role | undefined, who: GroupPolicy['write']): boolean {
-	return mine !== undefined && (who === 'everyone' || mine !== 'member');
 }
 
 /** Who takes over from an owner who leaves: an admin, else whoever is first; `members` in their order. */
