@@ -239,8 +239,13 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 		unread: theirs.length - read.length,
 	});
 	const ids = [...late, ...read.filter(({ body }) => body.kind === 'text').map((each) => each.id)];
+	if (ids.length === 0 || !isHeard(conversation)) return;
 	const settings = await tx.get('settings', ONLY);
-	if (!isNotes(conversation) && ids.length > 0 && settings?.readReceipts !== false) {
-		await queueReceipt(tx, id, { read: ids });
-	}
+	if (settings?.readReceipts !== false) await queueReceipt(tx, id, { read: ids });
+}
+
+/** Whether there is somebody to tell. Where a link would have to be used first, reading is no reason to use it (AD-6). */
+function isHeard(conversation: ConversationRow): boolean {
+	const { kind } = conversation.state;
+	return !isNotes(conversation) && (kind === 'open' || kind === 'frozen');
 }

@@ -13,7 +13,8 @@ import type { Client, ClientPorts, NewInvite } from './client.ts';
 import { must } from './client-intentions.ts';
 import { putPerson } from './group-sight.ts';
 import type { Invite, InvitePreview } from './model.ts';
-import { ONLY } from './records.ts';
+import type { Transaction } from './ports.ts';
+import { inConversation, ONLY } from './records.ts';
 import { newConversation } from './threads.ts';
 
 const SECRET_BYTES = 32;
@@ -102,6 +103,12 @@ async function lookBehind(
 	return { address: keys.address, card: card.value };
 }
 
+/** What was to go out while nobody could be reached goes now: the outbox looks where something is put. */
+async function waken(tx: Transaction, id: ConversationId): Promise<void> {
+	const [first] = await tx.list('outbox', { prefix: inConversation(id), limit: 1 });
+	if (first) tx.put('outbox', first.key, first.value);
+}
+
 async function begin(
 	{ store, clock, random }: ClientPorts,
 	{ address, card }: Looked,
@@ -115,6 +122,7 @@ async function begin(
 			// A link that failed before is not the last word: this one may work.
 			if (known?.state.kind === 'refused' || known?.state.kind === 'restored') {
 				tx.put('conversations', known.id, { ...known, entry, state: { kind: 'inviting' } });
+				await waken(tx, known.id);
 			}
 			return person.conversation;
 		}

@@ -86,7 +86,8 @@ class OutboxPump implements Outbox {
 		if (waiting.length === 0) return;
 		const conversation = await store.get('conversations', id);
 		if (!conversation || !(conversation.account ?? conversation.group)) return;
-		if (conversation.state.kind === 'refused') return;
+		// Nobody is reached until a link is exchanged, or somebody adds this person again.
+		if (conversation.state.kind === 'refused' || conversation.state.kind === 'restored') return;
 		if (conversation.state.kind === 'left' || conversation.state.kind === 'removed') {
 			if (this.#session().caughtUp) await this.#commits.leave(id);
 			return;

@@ -1,8 +1,17 @@
 // Invite links at their ends: used by somebody else, withdrawn, run out, looked at and left.
 import { describe, expect, test } from 'vitest';
+import { forgetChannel } from '../../src/core/channels.ts';
 import type { ConversationId } from '../../src/core/model.ts';
+import { outboxKey } from '../../src/core/records.ts';
 import type { Device } from '../support/world/device.ts';
-import { befriend, chatWith, deliveryOf, say, textsOf } from '../support/world/people.ts';
+import {
+	befriend,
+	chatWith,
+	deliveryOf,
+	say,
+	textsOf,
+	type Party,
+} from '../support/world/people.ts';
 import { World } from '../support/world/world.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -177,4 +186,59 @@ test('one’s own link, a broken one and one without a relay are told apart', as
 	expect(await ben.client.previewInvite(fragment.slice(0, -1))).toEqual({ kind: 'broken' });
 	ben.offline = true;
 	expect(await ben.client.previewInvite(fragment)).toEqual({ kind: 'offline' });
+});
+
+describe('history without a way to whom it is with', () => {
+	/** As a backup leaves it on another device: the history, and neither a channel nor an address. */
+	async function restored(seed: number) {
+		const world = new World({ seed, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		await say(ben, 'not read yet');
+		await world.flush();
+		const failed = await say(ana, 'never got out');
+		ana.device.crash();
+		await ana.device.openStore().transact(async (tx) => {
+			const row = await tx.get('conversations', ana.chat);
+			const person = row?.account && (await tx.get('people', row.account));
+			const key = await tx.get('messageKeys', failed);
+			const message = key && (await tx.get('messages', key));
+			if (!row || !person || !message) throw new Error('nothing to restore');
+			tx.put('people', person.account, { ...person, entry: undefined });
+			tx.put('messages', key, { ...message, delivery: { kind: 'failed', reason: 'not-a-member' } });
+			tx.delete('outbox', outboxKey.text(row.id, message.position));
+			for (const channel of row.channels) await forgetChannel(tx, channel);
+			const none = { channels: [], entry: undefined };
+			tx.put('conversations', row.id, { ...row, ...none, state: { kind: 'restored' } });
+		});
+		await ana.device.start();
+		const link = await ben.device.client.createInvite({ kind: 'one-time' });
+		await world.flush();
+		return { world, ana, ben, failed, fragment: link.fragment };
+	}
+
+	const stateOf = async ({ device, chat }: Party) =>
+		(await device.client.conversation(chat))?.state.kind;
+
+	test('AD-6 reading it asks nobody, and uses up no link', async () => {
+		const { world, ana, ben, fragment } = await restored(58);
+		await ana.device.client.markRead(ana.chat, 'z');
+		await world.flush();
+		expect(await stateOf(ana)).toBe('restored');
+		expect(await open(ana.device, fragment)).toBe(ana.chat);
+		await world.flush();
+		expect(await stateOf(ana)).toBe('inviting');
+		expect((await ben.device.client.invites()).map(({ state }) => state)).toContain('open');
+	});
+
+	test('what is tried again there waits for a link, and goes out with it', async () => {
+		const { world, ana, ben, failed, fragment } = await restored(59);
+		await ana.device.client.retry(failed);
+		await world.flush();
+		expect(await stateOf(ana)).toBe('restored');
+		expect(await deliveryOf(ana.device, failed)).toBe('queued');
+		await open(ana.device, fragment);
+		await world.flush();
+		expect(await deliveryOf(ana.device, failed)).toBe('delivered');
+		expect(await textsOf(ben.device, ben.chat)).toContain('never got out');
+	});
 });
