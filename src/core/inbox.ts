@@ -220,6 +220,7 @@ async function storeOpened(
 ): Promise<LoadedChannel> {
 	const { row } = loaded;
 	const { tx, groups, identity } = work;
+	if (await hasLeft(work, row)) return loaded;
 	switch (opened.kind) {
 		case 'message': {
 			const saved = saveChannel(tx, row, groups.freeze(opened.state));
@@ -248,6 +249,12 @@ async function storeOpened(
 		default:
 			return opened satisfies never;
 	}
+}
+
+/** Who left a group hears no more of it, whatever was on its way: not even who took them out (SPEC GR-4). */
+async function hasLeft({ tx }: Work, { status, conversation }: ChannelRow): Promise<boolean> {
+	if (status !== 'broken') return false;
+	return (await tx.get('conversations', conversation))?.state.kind === 'left';
 }
 
 /**

@@ -150,6 +150,28 @@ describe('coming and going', () => {
 		expect(members).toHaveLength(3);
 	});
 
+	test('GR-4 who left hears no more of it, also when all of it comes at once', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		// It is Cleo's turn first: so there is time to say something to somebody who is only about to go.
+		cleo.offline = true;
+		cleo.wire?.cut();
+		await group.want(ana, { kind: 'leave', successor: cleo.identity.account });
+		await world.settled();
+		while (ana.wire?.rising) ana.wire.step(true, false);
+		await world.settled();
+		ana.offline = true;
+		ana.wire?.cut();
+		await world.pass(2_000);
+		await group.say(ben, 'Ana goes');
+		await world.pass(30_000, 2_000);
+		expect(await membersOf(group, ben)).toBe('Cleo owner, Ben member');
+		ana.offline = false;
+		await world.pass(30_000, 2_000);
+		expect(await stateOf(group, ana)).toBe('left');
+		expect(await logOf(group, ana)).toEqual(['[group-created]', '[role]', '[left]']);
+	});
+
 	test('nobody is brought in by the address that they gave to a group they are out of', async () => {
 		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben, cleo] = devices;
