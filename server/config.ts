@@ -77,6 +77,7 @@ const schema = v.strictObject({
 			looks: v.optional(rate, limits.looks),
 			connections: v.optional(rate, limits.connections),
 			registrations: v.optional(rate, limits.registrations),
+			capsules: v.optional(rate, limits.capsules),
 			connectionsPerNetwork: v.optional(bound, limits.connectionsPerNetwork),
 			addressesPerDevice: v.optional(
 				whole(1, limits.addressesPerDevice),

@@ -121,6 +121,7 @@ async function start(config: Config): Promise<void> {
 	const handle = createHttp({
 		...{ app, metricsToken, trustProxy },
 		lookUp: (address, network) => relay.lookUp(address, network),
+		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
 		stats: () => relay.stats(),
 		healthy: () => !relay.draining,
 	});

@@ -2,7 +2,9 @@ import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { RelayRoom } from '../../tests/support/relay-fixture.ts';
+import { downFrames } from '../../src/protocol/frames.ts';
+import { idFrom, type CapsuleId } from '../../src/protocol/ids.ts';
+import { RelayRoom, someBytes } from '../../tests/support/relay-fixture.ts';
 import { createHttp, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
 import { loadApp } from './static-app.ts';
 
@@ -23,6 +25,7 @@ beforeAll(() => {
 	options = {
 		...{ app: loadApp(build), metricsToken: null, trustProxy: false },
 		lookUp: (address, network) => relay.lookUp(address, network),
+		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
 		stats: () => relay.stats(),
 		healthy: () => true,
 	};
@@ -106,7 +109,7 @@ describe('the app over HTTP', () => {
 	});
 
 	it('sets the headers that keep others out, on everything', async () => {
-		for (const path of ['/', '/missing', '/healthz', '/metrics', '/v1/look'])
+		for (const path of ['/', '/missing', '/healthz', '/metrics', '/v1/look', '/v1/capsule'])
 			expect((await ask(path)).headers).toMatchObject({
 				'x-content-type-options': 'nosniff',
 				'referrer-policy': 'no-referrer',
@@ -154,6 +157,28 @@ describe('operating over HTTP', () => {
 		expect((await asked('Bearer secret')).status).toBe(200);
 		expect((await asked('Bearer secreT')).status).toBe(403);
 		expect((await asked('')).status).toBe(403);
+	});
+
+	it('CP-4 a capsule is had by its id alone, and fetching is limited by network', async () => {
+		const room = new RelayRoom({ limits: { looks: { perSecond: 0.1, burst: 8 } } });
+		const fetchCapsule: HttpOptions['fetchCapsule'] = (capsule, network) =>
+			room.relay.fetchCapsule(capsule, network);
+		const fetch = (body: Uint8Array) =>
+			ask('/v1/capsule', { method: 'POST', body, with: { fetchCapsule } });
+		const [id, sealed] = [someBytes(16), someBytes(2000)];
+		const alice = await room.device().login();
+		await alice.request({
+			...{ type: 'putCapsule', capsule: idFrom<CapsuleId>(id), sealed, takesOver: false },
+		});
+		expect((await fetch(id.subarray(1))).status).toBe(400);
+		const found = await fetch(id);
+		expect(found).toMatchObject({ status: 200, headers: { 'cache-control': 'no-store' } });
+		expect(downFrames.decode(found.body as Uint8Array, 1e6)).toMatchObject({ value: { sealed } });
+		const other = await fetch(someBytes(16));
+		expect(downFrames.decode(other.body as Uint8Array, 1e6)).toMatchObject({
+			value: { type: 'capsule', sealed: null },
+		});
+		expect(await fetch(id)).toMatchObject({ status: 429, headers: { 'retry-after': '40' } });
 	});
 
 	it('LI-2 looks are limited by network, and the answer names the wait', async () => {

@@ -2,8 +2,8 @@
 // requests and responses; uws.ts carries them.
 import { timingSafeEqual } from 'node:crypto';
 import { downFrames } from '../../src/protocol/frames.ts';
-import { idFrom, type Address } from '../../src/protocol/ids.ts';
-import type { LookAnswer, RelayStats } from '../relay/relay.ts';
+import { idFrom, type Address, type CapsuleId } from '../../src/protocol/ids.ts';
+import type { FetchAnswer, LookAnswer, RelayStats } from '../relay/relay.ts';
 import { isLoopback } from './network.ts';
 import type { Asset } from './static-app.ts';
 
@@ -25,7 +25,7 @@ export interface HttpResponse {
 }
 
 export const MAX_REQUEST_BODY = 64;
-const ADDRESS_BYTES = 16;
+const ID_BYTES = 16;
 
 export interface HttpOptions {
 	readonly app: ReadonlyMap<string, Asset>;
@@ -33,6 +33,7 @@ export interface HttpOptions {
 	/** Headers of a proxy in front are its own, not the visitor's. */
 	readonly trustProxy: boolean;
 	lookUp(address: Address, network: string): Promise<LookAnswer>;
+	fetchCapsule(capsule: CapsuleId, network: string): Promise<FetchAnswer>;
 	stats(): RelayStats;
 	/** False while the relay drains. */
 	healthy(): boolean;
@@ -75,6 +76,7 @@ function secured(options: HttpOptions, request: HttpRequest, response: HttpRespo
 function route(options: HttpOptions, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
 	const { method, path } = request;
 	if (path === '/v1/look') return look(options, request);
+	if (path === '/v1/capsule') return capsule(options, request);
 	if (method !== 'GET' && method !== 'HEAD')
 		return plain(405, 'Only GET is served here.\n', { allow: 'GET, HEAD' });
 	if (path === '/healthz')
@@ -89,16 +91,37 @@ function plain(status: number, body: string, headers: Record<string, string> = {
 
 /** SPEC AD-6: 16 bytes in, the CBOR of a `looked` frame out. */
 async function look(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
-	if (request.method !== 'POST') return plain(405, 'POST 16 bytes.\n', { allow: 'POST' });
-	if (request.body?.length !== ADDRESS_BYTES) return plain(400, 'The body must be 16 bytes.\n');
-	const looked = await options.lookUp(idFrom<Address>(request.body), request.network);
-	if (!looked.ok) {
-		const seconds = Math.ceil(looked.retryAfter / 1000);
-		const status = looked.code === 'busy' ? 503 : 429;
-		return plain(status, `${looked.code}\n`, { 'retry-after': String(seconds) });
-	}
+	const asked = askedId(request);
+	if ('status' in asked) return asked;
+	const looked = await options.lookUp(idFrom<Address>(asked.bytes), request.network);
+	if (!looked.ok) return later(looked);
 	const { state, card } = looked;
-	const body = downFrames.encode({ type: 'looked', request: 0, state, card });
+	return cbor(downFrames.encode({ type: 'looked', request: 0, state, card }));
+}
+
+/** SPEC CP-4: 16 bytes in, the CBOR of a `capsule` frame out. */
+async function capsule(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+	const asked = askedId(request);
+	if ('status' in asked) return asked;
+	const fetched = await options.fetchCapsule(idFrom<CapsuleId>(asked.bytes), request.network);
+	if (!fetched.ok) return later(fetched);
+	return cbor(downFrames.encode({ type: 'capsule', request: 0, sealed: fetched.sealed }));
+}
+
+/** The id that a question without a login is about. */
+function askedId({ method, body }: HttpRequest): HttpResponse | { readonly bytes: Uint8Array } {
+	if (method !== 'POST') return plain(405, 'POST 16 bytes.\n', { allow: 'POST' });
+	if (body?.length !== ID_BYTES) return plain(400, 'The body must be 16 bytes.\n');
+	return { bytes: body };
+}
+
+function later({ code, retryAfter }: { readonly code: string; readonly retryAfter: number }) {
+	const seconds = Math.ceil(retryAfter / 1000);
+	const status = code === 'busy' ? 503 : 429;
+	return plain(status, `${code}\n`, { 'retry-after': String(seconds) });
+}
+
+function cbor(body: Uint8Array): HttpResponse {
 	const headers = { 'content-type': 'application/cbor', 'cache-control': 'no-store' };
 	return { status: 200, headers, body };
 }

@@ -1,4 +1,5 @@
 // Mail does not wait for ever, and its sender learns that it was never read (SPEC MB-6, MB-7).
+import { CAPSULE_KEPT } from '../../src/protocol/limits.ts';
 import type { Mailboxes } from './mailboxes.ts';
 import type { ExpiredMessage, Message, Posting, RelayPorts } from './ports.ts';
 
@@ -36,7 +37,10 @@ export class Expiry {
 	async #run(): Promise<void> {
 		const now = this.#ports.clock.now();
 		const more = await this.#expire(now - this.#retention);
-		if (!more) await this.#ports.store.purgeAddresses(now - ADDRESS_MEMORY);
+		if (!more) {
+			await this.#ports.store.purgeAddresses(now - ADDRESS_MEMORY);
+			await this.#ports.store.purgeCapsules(now - CAPSULE_KEPT);
+		}
 		this.#next(more ? 0 : INTERVAL);
 	}
 

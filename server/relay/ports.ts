@@ -92,6 +92,15 @@ export interface AddressRecord {
 	readonly changedAt: number;
 }
 
+export interface CapsuleRecord {
+	/** SHA-256 of its id in base64url: who reads the database learns no id. */
+	readonly place: string;
+	readonly keeper: DeviceId;
+	readonly sealed: Uint8Array;
+	/** Relay's clock when it was last put or kept, ms. */
+	readonly at: number;
+}
+
 /** One atomic step of a channel: either all of it is durable, or nothing happened. */
 export interface ChannelChange {
 	readonly channel: ChannelId;
@@ -162,6 +171,18 @@ export interface RelayStore {
 		mailbox: DeviceId,
 		subscription: PushSubscriptionData | null,
 	): Promise<StoreResult<void>>;
+	/** Undefined where nothing lies. */
+	readCapsule(place: string): Promise<StoreResult<Uint8Array | undefined>>;
+	/** Stores it and deletes any other of its keeper. `taken`: another device keeps that one, and `takesOver` is false. */
+	putCapsule(record: CapsuleRecord, takesOver: boolean): Promise<StoreResult<'put' | 'taken'>>;
+	/** Moves the time of a capsule to `at`, for its keeper alone. */
+	keepCapsule(
+		held: Omit<CapsuleRecord, 'sealed'>,
+	): Promise<StoreResult<'kept' | 'taken' | 'unknown'>>;
+	/** Deletes a capsule that `keeper` keeps; `taken` where another device does. */
+	dropCapsule(place: string, keeper: DeviceId): Promise<StoreResult<'dropped' | 'taken'>>;
+	/** Deletes those of before `before` (ms). */
+	purgeCapsules(before: number): Promise<StoreResult<void>>;
 	/** Resolves when everything called before is settled and the files are closed. */
 	close(): Promise<void>;
 }
@@ -260,6 +281,8 @@ export interface RelayLimits {
 	readonly connections: Rate;
 	/** New mailboxes of one network. */
 	readonly registrations: Rate;
+	/** Capsules that one device puts. */
+	readonly capsules: Rate;
 	/** Connections of one network at one time. */
 	readonly connectionsPerNetwork: number;
 	readonly addressesPerDevice: number;

@@ -1,8 +1,9 @@
 // The relay: connections in, mailboxes behind them. It carries sealed envelopes and cannot open one; it does not
 // even import what is inside. Everything it touches comes in through ports.
 import type { AddressState } from '../../src/protocol/frames.ts';
-import type { Address } from '../../src/protocol/ids.ts';
+import type { Address, CapsuleId } from '../../src/protocol/ids.ts';
 import { IDLE_TIMEOUT, LOGIN_TIMEOUT } from '../../src/protocol/limits.ts';
+import { Capsules } from './capsules.ts';
 import { Channels } from './channels.ts';
 import { Deadlines } from './deadlines.ts';
 import { Directory } from './directory.ts';
@@ -30,10 +31,17 @@ const RETURN_FIRST = 500;
 const BYTES_PER_TOKEN = 16 * 1024;
 const TEST_PUSH_COST = 20;
 const SNAPSHOT_COST = 4;
+/** A capsule is larger than a card. */
+const FETCH_COST = 4;
 
 /** What a look without a connection is answered (SPEC AD-6). */
 export type LookAnswer =
 	| { readonly ok: true; readonly state: AddressState; readonly card: Uint8Array | null }
+	| { readonly ok: false; readonly code: 'rate-limited' | 'busy'; readonly retryAfter: number };
+
+/** What who asks for a capsule is answered (SPEC CP-4). */
+export type FetchAnswer =
+	| { readonly ok: true; readonly sealed: Uint8Array | null }
 	| { readonly ok: false; readonly code: 'rate-limited' | 'busy'; readonly retryAfter: number };
 
 /** Counters since the start, and gauges; the metrics page names each. */
@@ -65,6 +73,7 @@ export class Relay implements SessionHost {
 	readonly #mailboxes: Mailboxes;
 	readonly #channels: Channels;
 	readonly #directory: Directory;
+	readonly #capsules: Capsules;
 	readonly #wakes: Wakes;
 	readonly #expiry: Expiry;
 	readonly #sessions = new Set<Session>();
@@ -75,6 +84,7 @@ export class Relay implements SessionHost {
 	readonly #looks: RateLimit;
 	readonly #connections: RateLimit;
 	readonly #registrations: RateLimit;
+	readonly #puts: RateLimit;
 	readonly #counts = { frames: 0, submits: 0, whispers: 0, refusals: 0 };
 	#cancelSweep: () => void;
 	#draining = false;
@@ -88,6 +98,7 @@ export class Relay implements SessionHost {
 		this.#mailboxes = new Mailboxes(ports, config, wake);
 		this.#channels = new Channels(ports, config, { mailboxes: this.#mailboxes, wake });
 		this.#directory = new Directory(ports, limits.addressesPerDevice);
+		this.#capsules = new Capsules(ports);
 		this.#expiry = new Expiry(ports, this.#mailboxes, config.retention);
 		this.#logins = new Deadlines(ports.clock, LOGIN_TIMEOUT, (session) => {
 			if (!session.mailbox) session.end('login-timeout', 0);
@@ -98,6 +109,7 @@ export class Relay implements SessionHost {
 		this.#looks = new RateLimit(limits.looks);
 		this.#connections = new RateLimit(limits.connections);
 		this.#registrations = new RateLimit(limits.registrations);
+		this.#puts = new RateLimit(limits.capsules);
 		this.#cancelSweep = ports.clock.schedule(SWEEP, () => this.#sweep());
 	}
 
@@ -125,6 +137,15 @@ export class Relay implements SessionHost {
 		const looked = await this.#directory.look(address);
 		if (!looked.ok) return { ok: false, code: 'busy', retryAfter: 1000 };
 		return { ok: true, ...looked.value };
+	}
+
+	/** What lies under a capsule's id, for those who have no device yet (SPEC CP-4). */
+	async fetchCapsule(capsule: CapsuleId, network: string): Promise<FetchAnswer> {
+		const wait = this.#looks.take(network, this.now(), FETCH_COST);
+		if (wait > 0) return { ok: false, code: 'rate-limited', retryAfter: wait };
+		const found = await this.#capsules.fetch(capsule);
+		if (!found.ok) return { ok: false, code: 'busy', retryAfter: 1000 };
+		return { ok: true, sealed: found.value ?? null };
 	}
 
 	stats(): RelayStats {
@@ -230,6 +251,16 @@ export class Relay implements SessionHost {
 				const revoke = this.#directory.revoke(frame.address, id);
 				return void revoke.then((is) => reply(is === 'revoked' ? undefined : refusedAs(is)));
 			}
+			case 'putCapsule': {
+				const wait = this.#puts.take(id, this.now());
+				if (wait > 0) return reply(refusal.after('rate-limited', wait));
+				const put = this.#capsules.put(id, frame);
+				return void put.then((code) => reply(code && refusedAs(code)));
+			}
+			case 'keepCapsule': {
+				const keep = this.#capsules.keep(id, frame.capsule);
+				return void keep.then((code) => reply(code && refusedAs(code)));
+			}
 			case 'setPush': {
 				const set = this.#wakes.subscribe(id, frame.subscription);
 				return void set.then((is) => reply(is === 'stored' ? undefined : refusedAs(is)));
@@ -315,6 +346,10 @@ function refusedAs(code: Parameters<typeof refusal.of>[0]) {
 function costOf(frame: RequestFrame): number {
 	if (frame.type === 'testPush') return TEST_PUSH_COST;
 	if (frame.type === 'fetchSnapshot') return SNAPSHOT_COST;
-	const size = frame.type === 'submit' || frame.type === 'commit' ? frame.body.length : 0;
-	return 1 + Math.floor(size / BYTES_PER_TOKEN);
+	return 1 + Math.floor(sizeOf(frame) / BYTES_PER_TOKEN);
+}
+
+function sizeOf(frame: RequestFrame): number {
+	if (frame.type === 'submit' || frame.type === 'commit') return frame.body.length;
+	return frame.type === 'putCapsule' ? (frame.sealed?.length ?? 0) : 0;
 }

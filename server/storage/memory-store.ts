@@ -4,6 +4,7 @@ import type { PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
 import type {
 	AddressRecord,
+	CapsuleRecord,
 	ChannelChange,
 	ChannelOutcome,
 	ChannelRecord,
@@ -38,6 +39,8 @@ export class MemoryDisk {
 	readonly channels = new Map<ChannelId, ChannelRecord>();
 	readonly snapshots = new Map<ChannelId, Uint8Array>();
 	readonly addresses = new Map<Address, AddressRecord>();
+	/** By place. */
+	readonly capsules = new Map<string, CapsuleRecord>();
 	readonly push = new Map<DeviceId, PushSubscriptionData>();
 
 	/** Messages that wait, over all mailboxes: 0 when everybody has everything. */
@@ -216,6 +219,49 @@ export class MemoryStore implements RelayStore {
 		return this.#do((disk) => {
 			if (subscription) disk.push.set(mailbox, subscription);
 			else disk.push.delete(mailbox);
+		});
+	}
+
+	readCapsule(place: string): Promise<StoreResult<Uint8Array | undefined>> {
+		return this.#do((disk) => disk.capsules.get(place)?.sealed);
+	}
+
+	putCapsule(record: CapsuleRecord, takesOver: boolean): Promise<StoreResult<'put' | 'taken'>> {
+		return this.#do(({ capsules }) => {
+			const known = capsules.get(record.place);
+			if (known && known.keeper !== record.keeper && !takesOver) return 'taken';
+			for (const { place, keeper } of capsules.values())
+				if (keeper === record.keeper) capsules.delete(place);
+			capsules.set(record.place, record);
+			return 'put';
+		});
+	}
+
+	keepCapsule({
+		place,
+		keeper,
+		at,
+	}: Omit<CapsuleRecord, 'sealed'>): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
+		return this.#do(({ capsules }) => {
+			const known = capsules.get(place);
+			if (known?.keeper !== keeper) return known ? 'taken' : 'unknown';
+			capsules.set(place, { ...known, at });
+			return 'kept';
+		});
+	}
+
+	dropCapsule(place: string, keeper: DeviceId): Promise<StoreResult<'dropped' | 'taken'>> {
+		return this.#do(({ capsules }) => {
+			const known = capsules.get(place);
+			if (known && known.keeper !== keeper) return 'taken';
+			capsules.delete(place);
+			return 'dropped';
+		});
+	}
+
+	purgeCapsules(before: number): Promise<StoreResult<void>> {
+		return this.#do(({ capsules }) => {
+			for (const { place, at } of capsules.values()) if (at < before) capsules.delete(place);
 		});
 	}
 

@@ -11,6 +11,7 @@ import type {
 } from '../../src/protocol/ids.ts';
 import type {
 	AddressRecord,
+	CapsuleRecord,
 	ChannelChange,
 	ChannelOutcome,
 	ChannelRecord,
@@ -72,6 +73,10 @@ const SCHEMA = `
 	) STRICT;
 	CREATE INDEX addresses_by_owner ON addresses (owner);
 	CREATE INDEX addresses_by_end ON addresses (ends) WHERE ends IS NOT NULL;
+	CREATE TABLE capsules (
+		place TEXT PRIMARY KEY, keeper TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, sealed BLOB NOT NULL
+	) STRICT;
+	CREATE INDEX capsules_by_age ON capsules (at);
 	CREATE TABLE push (mailbox TEXT PRIMARY KEY, subscription TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
@@ -270,6 +275,43 @@ export class SqliteDatabase implements SyncOperations {
 		if (subscription)
 			this.#run('INSERT OR REPLACE INTO push VALUES (?, ?)', mailbox, JSON.stringify(subscription));
 		else this.#run('DELETE FROM push WHERE mailbox = ?', mailbox);
+	}
+
+	readCapsule(place: string): Uint8Array | undefined {
+		const row = this.#row('SELECT sealed FROM capsules WHERE place = ?', place);
+		return row && new Uint8Array(row.sealed as Uint8Array);
+	}
+
+	putCapsule({ place, keeper, at, sealed }: CapsuleRecord, takesOver: boolean): 'put' | 'taken' {
+		const known = this.#keeperOf(place);
+		if (known !== undefined && known !== keeper && !takesOver) return 'taken';
+		this.#run('DELETE FROM capsules WHERE keeper = ?', keeper);
+		this.#run(
+			'INSERT OR REPLACE INTO capsules (place, keeper, at, sealed) VALUES (?, ?, ?, ?)',
+			...[place, keeper, at, sealed],
+		);
+		return 'put';
+	}
+
+	keepCapsule({ place, keeper, at }: Omit<CapsuleRecord, 'sealed'>): 'kept' | 'taken' | 'unknown' {
+		const known = this.#keeperOf(place);
+		if (known !== keeper) return known === undefined ? 'unknown' : 'taken';
+		this.#run('UPDATE capsules SET at = ? WHERE place = ?', at, place);
+		return 'kept';
+	}
+
+	dropCapsule(place: string, keeper: DeviceId): 'dropped' | 'taken' {
+		if ((this.#keeperOf(place) ?? keeper) !== keeper) return 'taken';
+		this.#run('DELETE FROM capsules WHERE place = ?', place);
+		return 'dropped';
+	}
+
+	purgeCapsules(before: number): void {
+		this.#run('DELETE FROM capsules WHERE at < ?', before);
+	}
+
+	#keeperOf(place: string): unknown {
+		return this.#row('SELECT keeper FROM capsules WHERE place = ?', place)?.keeper;
 	}
 
 	#prepare(sql: string): StatementSync {

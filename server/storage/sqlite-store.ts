@@ -5,6 +5,7 @@ import type { PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
 import type {
 	AddressRecord,
+	CapsuleRecord,
 	ChannelChange,
 	ChannelOutcome,
 	ChannelRecord,
@@ -142,6 +143,28 @@ export class SqliteStore implements RelayStore {
 		subscription: PushSubscriptionData | null,
 	): Promise<StoreResult<void>> {
 		return this.#do('writePush', mailbox, subscription);
+	}
+
+	readCapsule(place: string): Promise<StoreResult<Uint8Array | undefined>> {
+		return this.#do('readCapsule', place);
+	}
+
+	putCapsule(record: CapsuleRecord, takesOver: boolean): Promise<StoreResult<'put' | 'taken'>> {
+		return this.#do('putCapsule', record, takesOver);
+	}
+
+	keepCapsule(
+		held: Omit<CapsuleRecord, 'sealed'>,
+	): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
+		return this.#do('keepCapsule', held);
+	}
+
+	dropCapsule(place: string, keeper: DeviceId): Promise<StoreResult<'dropped' | 'taken'>> {
+		return this.#do('dropCapsule', place, keeper);
+	}
+
+	purgeCapsules(before: number): Promise<StoreResult<void>> {
+		return this.#do('purgeCapsules', before);
 	}
 
 	async close(): Promise<void> {

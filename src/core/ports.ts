@@ -1,7 +1,7 @@
 // What the engine needs from the world, shaped by the engine and not by any library. Each port has one real
 // implementation per platform and a fake; both pass the same suite in tests/contracts.
 import type { DownFrame, IceServer, UpFrame } from '../protocol/frames.ts';
-import type { AccountId, Address, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
+import type { AccountId, Address, CapsuleId, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
 import type { Rows, StoreName } from './records.ts';
 
 /** A value, or an expected failure that the caller must look at. A bug throws instead. */
@@ -197,6 +197,15 @@ export interface InviteKeys {
 	openCard(sealed: Uint8Array): Promise<Uint8Array | undefined>;
 }
 
+/** The keys of a recovery code (SPEC CP-1). */
+export interface CapsuleKeys {
+	/** Where the relay keeps it. */
+	readonly capsule: CapsuleId;
+	seal(plain: Uint8Array): Promise<Uint8Array>;
+	/** Undefined for what this code did not seal. */
+	open(sealed: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
 /** What a whisper is bound to (SPEC WH-2). */
 export interface WhisperScope {
 	readonly channel: ChannelId;
@@ -208,6 +217,10 @@ export interface WhisperScope {
 export interface SmallCrypto {
 	/** Keys of an invite link from its 32-byte secret (SPEC AD-5). */
 	inviteKeys(secret: Uint8Array): Promise<InviteKeys>;
+	/** 160 random bits in 32 letters of Crockford's base 32, in groups of four. */
+	newRecoveryCode(): string;
+	/** Undefined for what is no recovery code. */
+	capsuleKeys(code: string): Promise<CapsuleKeys | undefined>;
 	/** AES-256-GCM under 32 bytes of `secret`, bound to `scope` (SPEC CH-11). */
 	sealUnder(secret: Uint8Array, scope: string, plain: Uint8Array): Promise<Uint8Array>;
 	/** Undefined for what was not sealed so. */

@@ -229,6 +229,7 @@ class Session implements RelaySession {
 				this.#bye(attempt, frame.code, frame.retryAfter);
 				break;
 			case 'looked':
+			case 'capsule':
 				break; // asked over HTTP only
 			default:
 				frame satisfies never;

@@ -50,6 +50,8 @@ export const REFUSALS = {
 		retry: 'changed',
 		sentence: 'The device holds as many of these as the relay allows.',
 	},
+	'capsule-taken': { retry: 'changed', sentence: 'Another device keeps this capsule now.' },
+	'capsule-unknown': { retry: 'changed', sentence: 'There is no such capsule.' },
 	'push-refused': { retry: 'never', sentence: 'The relay does not send to that push service.' },
 	'push-failed': { retry: 'later', sentence: 'The push service did not take the message.' },
 } as const satisfies Record<string, Refusal>;

@@ -3,9 +3,10 @@ import * as v from 'valibot';
 import { frame, frameUnion, type FrameValue } from './codec.ts';
 import { REFUSAL_CODES } from './errors.ts';
 import { bytesOf, bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
-import type { Address, ChannelId, EnvelopeId } from './ids.ts';
+import type { Address, CapsuleId, ChannelId, EnvelopeId } from './ids.ts';
 import {
 	MAX_BODY_BYTES,
+	MAX_CAPSULE_BYTES,
 	MAX_CARD_BYTES,
 	MAX_EPHEMERAL_BYTES,
 	MAX_MEMBERS_PER_COMMIT,
@@ -16,6 +17,7 @@ const request = uint;
 const channel = id<ChannelId>();
 const envelope = id<EnvelopeId>();
 const address = id<Address>();
+const capsuleId = id<CapsuleId>();
 /** MLS leaf index: how a channel's members are named towards the relay (SPEC CH-2). */
 const leaf = v.pipe(v.number(), v.safeInteger(), v.minValue(0), v.maxValue(0xffff));
 
@@ -93,6 +95,17 @@ const ping = frame(11, 'ping', {});
 const look = frame(12, 'look', { request, address });
 /** The newest snapshot of a channel that the device is in (SPEC CH-12). */
 const fetchSnapshot = frame(13, 'fetchSnapshot', { request, channel });
+/** What the person gets back with their recovery code (SPEC CP-1). */
+const putCapsule = frame(14, 'putCapsule', {
+	request,
+	capsule: capsuleId,
+	/** Null takes it away. */
+	sealed: v.nullable(bytesUpTo(MAX_CAPSULE_BYTES)),
+	/** Also where another device keeps it: this one takes its place. */
+	takesOver: v.boolean(),
+});
+/** As it lies there, for another 400 days; says whether this device still keeps it (SPEC CP-3). */
+const keepCapsule = frame(15, 'keepCapsule', { request, capsule: capsuleId });
 
 export const upFrames = frameUnion(
 	login,
@@ -108,6 +121,8 @@ export const upFrames = frameUnion(
 	ping,
 	look,
 	fetchSnapshot,
+	putCapsule,
+	keepCapsule,
 );
 export type UpFrame = FrameValue<(typeof upFrames.shapes)[number]>;
 
@@ -166,6 +181,8 @@ const snapshot = frame(75, 'snapshot', {
 	/** Null where the commit that led there brought none. */
 	sealed: v.nullable(bytesUpTo(MAX_BODY_BYTES)),
 });
+/** The answer over HTTP to whoever knows where a capsule lies (SPEC CP-4). Null: nothing does. */
+const capsule = frame(76, 'capsule', { request, sealed: v.nullable(bytesUpTo(MAX_CAPSULE_BYTES)) });
 
 export const downFrames = frameUnion(
 	hello,
@@ -179,6 +196,7 @@ export const downFrames = frameUnion(
 	pong,
 	bye,
 	snapshot,
+	capsule,
 );
 export type DownFrame = FrameValue<(typeof downFrames.shapes)[number]>;
 export type Delivery = Extract<DownFrame, { type: 'deliver' }>;

@@ -18,6 +18,8 @@ export type EnvelopeId = Id<'EnvelopeId'>;
 export type MessageId = Id<'MessageId'>;
 /** One conversation on this device (16 random bytes); never crosses a wire. */
 export type ConversationId = Id<'ConversationId'>;
+/** Where a capsule lies (16 bytes of HKDF over the recovery code): whoever knows it may fetch and replace it. */
+export type CapsuleId = Id<'CapsuleId'>;
 /** One group of people (16 random bytes), whichever channel it uses; known to its members alone. */
 export type GroupId = Id<'GroupId'>;
 /** MLS epoch of a channel: 0 when founded, +1 with each commit. */

@@ -15,6 +15,8 @@ export const MAX_BODY_BYTES = 512 * KIB;
 export const MAX_EPHEMERAL_BYTES = 16 * KIB;
 /** The sealed card behind an invite link: name, picture, key package. */
 export const MAX_CARD_BYTES = 64 * KIB;
+/** What a person gets back with a recovery code, sealed. */
+export const MAX_CAPSULE_BYTES = 256 * KIB;
 /** Devices that one commit may add, and so the welcomes it may carry. */
 export const MAX_MEMBERS_PER_COMMIT = 1024;
 /** Addresses that one device may hold. */
@@ -48,6 +50,8 @@ export const LOGIN_TIMEOUT = 10_000;
 export const IDLE_TIMEOUT = 2 * MINUTE;
 /** How long mail waits for its device by default, in ms. */
 export const DEFAULT_RETENTION = 30 * DAY;
+/** How long a capsule stays that no device puts or keeps, in ms. */
+export const CAPSULE_KEPT = 400 * DAY;
 export const DEFAULT_MAILBOX_MESSAGES = 10_000;
 export const DEFAULT_MAILBOX_BYTES = 100 * KIB * KIB;
 /** Clocks further apart than this are told to the person (ms); up to a day either way everything still works. */

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type {
 	AddressRecord,
+	CapsuleRecord,
 	ChannelChange,
 	ChannelRecord,
 	Message,
@@ -66,6 +67,11 @@ function channelRecord(rest: Partial<ChannelRecord> = {}): ChannelRecord {
 	const members = [{ leaf: 0, mailbox: device() }];
 	return { channel: newChannel(), revision: 1, epoch: 1, members, lastCommit, ...rest };
 }
+
+const capsuleRecord = (rest: Partial<CapsuleRecord> = {}): CapsuleRecord => ({
+	...{ place: randomBytes(32).toString('base64url'), keeper: device(), at: 1000 },
+	...{ sealed: new Uint8Array(randomBytes(30)), ...rest },
+});
 
 const change = (next: ChannelRecord, rest: Partial<ChannelChange> = {}): ChannelChange => ({
 	...{ channel: next.channel, revision: next.revision === 1 ? null : next.revision - 1, next },
@@ -307,6 +313,50 @@ export function relayStoreContract(name: string, make: () => Promise<StoreUnderT
 			expect(await ok(store.readAddresses(all))).toEqual([undefined, expired, open]);
 			await ok(store.purgeAddresses(151));
 			expect(await ok(store.readAddresses(all))).toEqual([undefined, undefined, open]);
+		});
+
+		it('CP-2 keeps one capsule per device, and another device takes it over only knowingly', async () => {
+			const first = capsuleRecord();
+			const sealedAt = ({ place }: CapsuleRecord) => ok(store.readCapsule(place));
+			expect(await sealedAt(first)).toBeUndefined();
+			expect(await ok(store.putCapsule(first, false))).toBe('put');
+			const newer = capsuleRecord({ ...first, sealed: Uint8Array.of(2) });
+			expect(await ok(store.putCapsule(newer, false))).toBe('put');
+			await under.crash();
+			store = await under.open();
+			expect(await sealedAt(first)).toEqual(newer.sealed);
+			// The same device under another id: the code was renewed.
+			const renewed = capsuleRecord({ keeper: first.keeper });
+			expect(await ok(store.putCapsule(renewed, false))).toBe('put');
+			expect(await sealedAt(first)).toBeUndefined();
+			const other = capsuleRecord({ place: renewed.place });
+			expect(await ok(store.putCapsule(other, false))).toBe('taken');
+			expect(await sealedAt(renewed)).toEqual(renewed.sealed);
+			const elsewhere = capsuleRecord({ keeper: other.keeper });
+			expect(await ok(store.putCapsule(elsewhere, false))).toBe('put');
+			expect(await ok(store.putCapsule(other, true))).toBe('put');
+			expect(await sealedAt(elsewhere)).toBeUndefined();
+			expect(await ok(store.putCapsule(renewed, false))).toBe('taken');
+			expect(await ok(store.dropCapsule(other.place, first.keeper))).toBe('taken');
+			expect(await sealedAt(renewed)).toEqual(other.sealed);
+			expect(await ok(store.dropCapsule(other.place, other.keeper))).toBe('dropped');
+			expect(await sealedAt(renewed)).toBeUndefined();
+			expect(await ok(store.dropCapsule(other.place, other.keeper))).toBe('dropped');
+		});
+
+		it('CP-3 a capsule that its device keeps outlives one that nobody does', async () => {
+			const [kept, left] = [capsuleRecord(), capsuleRecord()];
+			for (const record of [kept, left]) await ok(store.putCapsule(record, false));
+			const { place, keeper } = kept;
+			expect(await ok(store.keepCapsule({ place, keeper: device(), at: 2000 }))).toBe('taken');
+			const nowhere = capsuleRecord().place;
+			expect(await ok(store.keepCapsule({ place: nowhere, keeper, at: 2000 }))).toBe('unknown');
+			expect(await ok(store.keepCapsule({ place, keeper, at: 2000 }))).toBe('kept');
+			await ok(store.purgeCapsules(1000));
+			expect(await ok(store.readCapsule(left.place))).toEqual(left.sealed);
+			await ok(store.purgeCapsules(1001));
+			expect(await ok(store.readCapsule(left.place))).toBeUndefined();
+			expect(await ok(store.readCapsule(place))).toEqual(kept.sealed);
 		});
 
 		it('keeps one push subscription per mailbox', async () => {

@@ -2,7 +2,9 @@
 // run, KITH_FRAMES changes its length.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCbor } from '../../src/protocol/codec.ts';
-import { upFrames, type UpFrame } from '../../src/protocol/frames.ts';
+import { downFrames, upFrames, type UpFrame } from '../../src/protocol/frames.ts';
+import { idFrom, type CapsuleId } from '../../src/protocol/ids.ts';
+import { MAX_CAPSULE_BYTES } from '../../src/protocol/limits.ts';
 import {
 	loginFrame,
 	newAddress,
@@ -122,9 +124,22 @@ class Fuzzer {
 			{ type: 'revokeAddress', request, address },
 			{ type: 'look', request, address },
 			{ type: 'setPush', request, subscription: null },
+			{
+				type: 'putCapsule',
+				request,
+				capsule: this.#capsule(),
+				sealed: this.chance(0.5) ? body : null,
+				takesOver: this.chance(0.5),
+			},
+			{ type: 'keepCapsule', request, capsule: this.#capsule() },
 			{ type: 'login', version: 1, deviceKey: this.bytes(32), signature: this.bytes(64) },
 		];
 		return frames[this.below(frames.length)] ?? { type: 'ping' };
+	}
+
+	/** One of few, so that the attackers meet at them. */
+	#capsule(): CapsuleId {
+		return idFrom<CapsuleId>(new Uint8Array(16).fill(this.below(8)));
 	}
 
 	#flipped(bytes: Uint8Array): Uint8Array {
@@ -280,6 +295,24 @@ describe('hostile input', () => {
 		const again = await RelayClient.login(relay.socketUrl, carol);
 		expect(again.deliveries.map(({ envelope }) => envelope)).toContain(sent);
 		await again.close();
+	});
+
+	it('CP-2 CP-5 a capsule stays what its device put, whoever else puts there', async () => {
+		const capsule = idFrom<CapsuleId>(crypto.getRandomValues(new Uint8Array(16)));
+		const [own, foreign] = [new Uint8Array(2000).fill(1), new Uint8Array(2000).fill(2)];
+		const put = ({ client }: typeof alice, sealed: Uint8Array | null) =>
+			client.request({ type: 'putCapsule', capsule, sealed, takesOver: false });
+		expect(await put(alice, own)).toMatchObject({ type: 'accepted' });
+		expect(await put(bob, foreign)).toMatchObject({ code: 'capsule-taken' });
+		expect(await put(bob, null)).toMatchObject({ code: 'capsule-taken' });
+		const giant = await RelayClient.login(relay.socketUrl, await newDeviceKeys());
+		giant.sendBytes(writeCbor([14, 0, capsule, new Uint8Array(MAX_CAPSULE_BYTES + 1), true]));
+		await giant.closed;
+		expect(giant.bye?.code).toBe('malformed');
+		const body = new Uint8Array(Buffer.from(capsule, 'base64url'));
+		const fetched = await fetch(`${relay.origin}/v1/capsule`, { method: 'POST', body });
+		const decoded = downFrames.decode(new Uint8Array(await fetched.arrayBuffer()), 1e6);
+		expect(decoded).toMatchObject({ value: { type: 'capsule', sealed: own } });
 	});
 
 	it('MB-8 one that never reads costs bounded memory and nobody else', async () => {

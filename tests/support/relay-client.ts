@@ -194,7 +194,7 @@ export class RelayClient {
 			this.deliveries.push(frame);
 			if (this.acknowledges) this.send({ type: 'acknowledge', seq: frame.seq });
 		} else if (frame.type === 'bye') this.bye = frame;
-		else if ('request' in frame) {
+		else if ('request' in frame && frame.type !== 'capsule') {
 			this.#answers.get(frame.request)?.(frame);
 			this.#answers.delete(frame.request);
 		}

@@ -19,6 +19,7 @@ import {
 import {
 	idFrom,
 	type Address,
+	type CapsuleId,
 	type ChannelId,
 	type DeviceId,
 	type EnvelopeId,
@@ -29,6 +30,7 @@ import { ManualClock } from './manual-clock.ts';
 export const HOST = 'kith.example';
 export const newAddress = () => idFrom<Address>(randomBytes(16));
 export const newChannel = () => idFrom<ChannelId>(randomBytes(16));
+export const newCapsule = () => idFrom<CapsuleId>(randomBytes(16));
 export const newEnvelope = () => idFrom<EnvelopeId>(randomBytes(16));
 export const someBytes = (length = 40) => new Uint8Array(randomBytes(length));
 export const OPEN_POLICY = { uses: null, usesPerDay: null, expires: null } as const;

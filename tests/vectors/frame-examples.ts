@@ -40,6 +40,9 @@ const upFrames: Examples = [
 	{ type: 'ping' },
 	{ type: 'look', request: 10, address: C },
 	{ type: 'fetchSnapshot', request: 11, channel: B },
+	{ type: 'putCapsule', request: 12, capsule: C, sealed: bytes(8), takesOver: false },
+	{ type: 'putCapsule', request: 13, capsule: C, sealed: null, takesOver: true },
+	{ type: 'keepCapsule', request: 14, capsule: C },
 ];
 
 const downFrames: Examples = [
@@ -68,6 +71,8 @@ const downFrames: Examples = [
 	{ type: 'bye', code: 'shutting-down', retryAfter: 250 },
 	{ type: 'snapshot', request: 6, epoch: 3, sealed: bytes(8) },
 	{ type: 'snapshot', request: 7, epoch: 0, sealed: null },
+	{ type: 'capsule', request: 0, sealed: bytes(8) },
+	{ type: 'capsule', request: 0, sealed: null },
 ];
 
 const peerFrames: Examples = [

@@ -1,27 +1,26 @@
-// A recovery code: 160 random bits in 32 letters that people can write down and read back.
-
-const BYTES = 20;
-const LETTERS_LONG = 32;
+// Recovery codes: 160 random bits that people write down (SPEC CP-1), one form for backups and capsules.
+const CODE_BYTES = 20;
+const CODE_LETTERS = 32;
 /** Crockford's base 32: no I, L, O and U. */
 const LETTERS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** A new one, in groups of four. */
+/** 32 letters in 8 groups of four, with dashes between them. */
 export function newRecoveryCode(): string {
-	const letters = [...crypto.getRandomValues(new Uint8Array(LETTERS_LONG))].map((byte) =>
+	const letters = [...crypto.getRandomValues(new Uint8Array(CODE_LETTERS))].map((byte) =>
 		LETTERS.charAt(byte & 31),
 	);
 	return letters.join('').replaceAll(/.{4}(?=.)/gu, '$&-');
 }
 
-/** Its 20 bytes, as people type it: O is 0, I and L are 1. Undefined for what is no code. */
-export function recoveryCodeBytes(code: string): Uint8Array | undefined {
+/** The 20 bytes of a code as people type it: O is 0, I and L are 1; case, spaces and dashes do not matter. */
+export function recoveryCodeBytes(code: string): Uint8Array<ArrayBuffer> | undefined {
 	const letters = code
 		.toUpperCase()
 		.replaceAll(/[\s\u2010-\u2015-]/gu, '')
 		.replaceAll('O', '0')
 		.replaceAll(/[IL]/gu, '1');
-	if (letters.length !== LETTERS_LONG) return undefined;
-	const bytes = new Uint8Array(BYTES);
+	if (letters.length !== CODE_LETTERS) return undefined;
+	const bytes = new Uint8Array(CODE_BYTES);
 	let buffer = 0;
 	let bits = 0;
 	let at = 0;

@@ -2,14 +2,18 @@
 import type { SmallCrypto } from '../ports.ts';
 import { openBox, sealBox } from './aes-box.ts';
 import { toBufferSource } from './bytes.ts';
+import { deriveCapsuleKeys } from './capsule.ts';
 import { deviceIdOf } from './certificate.ts';
 import { openWhisper, sealWhisper } from './ephemeral.ts';
 import { deriveInviteKeys } from './invite.ts';
+import { newRecoveryCode } from './recovery-code.ts';
 import { compareScanned, safetyNumber } from './safety-number.ts';
 import { verifySignature } from './signing.ts';
 
 export const smallCrypto: SmallCrypto = {
 	inviteKeys: deriveInviteKeys,
+	newRecoveryCode,
+	capsuleKeys: deriveCapsuleKeys,
 	sealUnder: async (secret, scope, plain) =>
 		sealBox(await importKey(secret), plain, new TextEncoder().encode(scope)),
 	openUnder: async (secret, scope, sealed) =>
