@@ -16,6 +16,7 @@ import type {
 	Settings,
 	Verification,
 } from './model.ts';
+import type { AccountSecret } from './ports.ts';
 import type { Entrance, GroupRow, ImportedRow } from './records.ts';
 
 export interface AboutEntry {
@@ -107,6 +108,14 @@ export type ArchiveEntry =
 	| LinkEntry
 	/** The last one. */
 	| ({ readonly type: 'end' } & ArchiveCounts);
+
+/** What a recovery code brings back: who the person is, and everything of a backup but messages (archive/FORMAT.md). */
+export interface CapsuleContent extends AccountSecret {
+	/** Of the own profile, as contacts were told it last. */
+	readonly profileVersion: number;
+	/** From `about` on, without messages and `end`. */
+	readonly entries: readonly ArchiveEntry[];
+}
 
 export type ArchiveFailure =
 	/** Some other file. */

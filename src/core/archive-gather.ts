@@ -13,10 +13,13 @@ import {
 const EVERYTHING = { prefix: '', limit: 100_000 };
 const PAGE = 500;
 
-/** Undefined before `start`. `progress` counts messages; how many there will be is known only at the end. */
+/**
+ * Undefined before `start`. `progress` counts messages; how many there will be is known only at the end. Without it there
+ * are none among the entries.
+ */
 export async function gather(
 	{ store, clock }: { readonly store: Store; readonly clock: Clock },
-	progress: Progress,
+	progress?: Progress,
 ): Promise<AsyncIterable<ArchiveEntry> | undefined> {
 	const me = await store.get('me', ONLY);
 	if (!me) return undefined;
@@ -45,7 +48,7 @@ export async function gather(
 			yield conversationEntry(value, { draft, group: groupOf.get(value.group ?? '') });
 		}
 		const ids = new Set(conversations.map(({ key }) => key));
-		yield* messageEntries(store, ids, progress);
+		if (progress) yield* messageEntries(store, ids, progress);
 		yield* linkEntries(store, clock.now());
 	})();
 }

@@ -43,6 +43,8 @@ type Intentions = Pick<
 	| 'markRead'
 	| 'setFlags'
 	| 'changeSettings'
+	| 'newRecoveryCode'
+	| 'useRecoveryCode'
 >;
 
 class StoreUnwritable extends Error {
@@ -117,9 +119,18 @@ function messageIntentions({
 
 function ownIntentions(
 	ports: ClientPorts,
-): Pick<Intentions, 'start' | 'setProfile' | 'setFlags' | 'changeSettings'> {
+): Omit<Intentions, keyof ReturnType<typeof messageIntentions>> {
 	const { store } = ports;
 	return {
+		newRecoveryCode: () => ports.crypto.newRecoveryCode(),
+		useRecoveryCode: (code) =>
+			must(store, async (tx) => {
+				if ((await tx.get('recovery', ONLY))?.code === code) return;
+				tx.put('recovery', ONLY, {
+					...{ code, made: ports.clock.now(), takesOver: false, leftOut: 0 },
+					...{ digest: undefined, savedAt: undefined },
+				});
+			}),
 		async start(name) {
 			const keys = await ports.createIdentity();
 			const notes = idFrom<ConversationId>(ports.random.bytes(16));
@@ -172,7 +183,8 @@ async function writeText(
 	// What was imported is to read; what was restored has no way to the other side yet.
 	const isOpen = conversation?.state.kind === 'open' || conversation?.state.kind === 'inviting';
 	const mayNot = conversation?.imported ?? (group && me && !mayWrite(group, me.account));
-	if (!me || !conversation || !isOpen || mayNot) return { ok: false, error: { kind: 'closed' } };
+	if (!me || me.signedOut !== undefined || !conversation || !isOpen || mayNot)
+		return { ok: false, error: { kind: 'closed' } };
 	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
 	const position = positionOf(nextOrder(conversation.highest, relayTime), message.id);
 	const isNote = isNotes(conversation);

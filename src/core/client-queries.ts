@@ -40,6 +40,7 @@ type Queries = Pick<
 	| 'firstUnread'
 	| 'invites'
 	| 'settings'
+	| 'recovery'
 >;
 
 function viewMessage(row: MessageRow): Message {
@@ -94,8 +95,8 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 	};
 }
 
-export function viewMe({ account, device, profile, created }: MeRow): Me {
-	return { account, device, profile, created };
+export function viewMe({ account, device, profile, created, signedOut }: MeRow): Me {
+	return { account, device, profile, created, signedOut };
 }
 
 export function createQueries(store: Store): Queries {
@@ -103,6 +104,10 @@ export function createQueries(store: Store): Queries {
 		async me() {
 			const row = await store.get('me', ONLY);
 			return row && viewMe(row);
+		},
+		async recovery() {
+			const row = await store.get('recovery', ONLY);
+			return row && { made: row.made, savedAt: row.savedAt, leftOut: row.leftOut };
 		},
 		conversations: () => listConversations(store),
 		async conversation(id) {

@@ -11,6 +11,7 @@ import type { Clock, Random, RelayLink, Result, SmallCrypto, Store, Touched } fr
 import { placeOf, type StoreName } from './records.ts';
 import type {
 	AccountId,
+	ComeBackFailure,
 	Conversation,
 	ConversationId,
 	GroupIntention,
@@ -25,6 +26,7 @@ import type {
 	Person,
 	Position,
 	Profile,
+	Recovery,
 	SendRefusal,
 	Settings,
 	StorageCondition,
@@ -85,6 +87,18 @@ export interface Client {
 	/** Makes the identity of this device and the notes conversation. Idempotent: a second call changes nothing. */
 	start(name: string): Promise<Me>;
 	setProfile(profile: Profile): Promise<void>;
+
+	/** Undefined without a recovery code. */
+	recovery(): Promise<Recovery | undefined>;
+	/** A code for showing; nothing is kept under it before {@link Client.useRecoveryCode}. */
+	newRecoveryCode(): string;
+	/** From now on the relay keeps under this code what the person gets back with it, and nothing under an earlier one. */
+	useRecoveryCode(code: string): Promise<void>;
+	/**
+	 * Makes this browser the device of the person whose recovery code it is; only before `start`. Their contacts and groups
+	 * are here when it resolves; messages are not among what comes back.
+	 */
+	comeBack(code: string): Promise<Result<Me, ComeBackFailure>>;
 
 	/** Pinned first, then by newest message. */
 	conversations(): Promise<readonly Conversation[]>;
@@ -205,6 +219,8 @@ export interface ClientPorts {
 	readonly engine: EngineRemote;
 	/** See {@link Client.files}. */
 	files(): Promise<Files>;
+	/** See {@link Client.comeBack}. */
+	comeBack(code: string): Promise<Result<Me, ComeBackFailure>>;
 	/** Makes the keys of this device and keeps them; the same ones if it was asked before, in any tab. */
 	createIdentity(): Promise<{ readonly account: AccountId; readonly device: DeviceId }>;
 }
@@ -222,6 +238,7 @@ export function openClient(ports: ClientPorts): Client {
 		...createGroupDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
+		comeBack: (code) => ports.comeBack(code),
 		setTyping: (id, on) => engine.setTyping(id, on),
 		enableNotifications: () => engine.enableNotifications(),
 		testNotification: () => engine.testNotification(),
@@ -254,7 +271,7 @@ function changeOf(touched: readonly Touched[]): Change {
 	const keys = (name: StoreName) =>
 		touched.filter(({ store }) => store === name).map(({ key }) => key as ConversationId);
 	return {
-		me: keys('me').length > 0,
+		me: keys('me').length > 0 || keys('recovery').length > 0,
 		settings: keys('settings').length > 0,
 		invites: keys('invites').length > 0,
 		conversations: new Set([...keys('conversations'), ...keys('drafts')]),

@@ -7,6 +7,7 @@ import type {
 	Log,
 	PeerLinks,
 	Random,
+	RecoveryPorts,
 	RelayLink,
 	SmallCrypto,
 	Store,
@@ -21,6 +22,8 @@ export interface EnginePorts {
 	readonly groups: GroupCrypto;
 	readonly crypto: SmallCrypto;
 	readonly relay: RelayLink;
+	/** Undefined where no capsule is kept: a service worker runs for seconds. */
+	readonly recovery: RecoveryPorts | undefined;
 	/** Undefined where there is no WebRTC. */
 	readonly peers: PeerLinks | undefined;
 	readonly clock: Clock;

@@ -4,6 +4,7 @@ import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Whisper } from '../protocol/content.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
 import { syncContactAddresses } from './contact-kit.ts';
+import { createCapsuleKeeper, type CapsuleKeeper } from './capsule-keeper.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
 import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
@@ -77,6 +78,7 @@ class RunningEngine implements Engine {
 	readonly #presence: PresenceBoard;
 	readonly #inbox: Inbox;
 	readonly #outbox: Outbox;
+	readonly #capsules: CapsuleKeeper;
 	readonly #unwatch: () => void;
 	/** Where a device can be signalled to: the channel it was last heard in. */
 	readonly #channelsByDevice = new Map<DeviceId, ChannelId>();
@@ -109,8 +111,12 @@ class RunningEngine implements Engine {
 		const session = () => this.session;
 		const routes = createDelivery(ports.clock, session, this.#mesh);
 		this.#outbox = createOutbox(context, session, routes);
+		this.#capsules = createCapsuleKeeper(context, session, () => this.#leaveStage());
 		this.session = startRelaySession(ports, this.#relayEvents());
 		this.#unwatch = ports.store.watch((rows) => this.#touched(rows));
+		context.lanes.run('start', async () => {
+			if ((await ports.store.get('me', ONLY))?.signedOut !== undefined) this.#leaveStage();
+		});
 		context.lanes.run('clock', async () => {
 			// Before the relay says what time it is, the last known offset is better than none.
 			this.#skew ||= (await ports.store.get('clock', ONLY))?.skew ?? 0;
@@ -204,6 +210,13 @@ class RunningEngine implements Engine {
 		};
 	}
 
+	/** The account was recovered on another device: nothing is sent from here any more, and nothing fetched. */
+	#leaveStage(): void {
+		this.session.stop();
+		this.#mesh.stop();
+		this.#presence.setConnection({ kind: 'refused', reason: 'capsule-taken' });
+	}
+
 	#acknowledge(): void {
 		const seq = this.#acknowledgements.take();
 		if (seq !== undefined && !this.#stopped) this.session.tell({ type: 'acknowledge', seq });
@@ -222,11 +235,14 @@ class RunningEngine implements Engine {
 		const context = this.#context;
 		await this.#inbox.drained();
 		await breakStuckChannels(context);
+		await this.#capsules.check();
+		if (this.#stopped || !this.session.caughtUp) return;
 		await tellProfile(context);
 		await this.#registerAddresses();
 		await this.#outbox.pumpAll();
 		await this.#presence.announce();
 		this.#events.caughtUp();
+		context.lanes.run('capsule', () => this.#capsules.keep());
 		const now = context.clock.now();
 		if (now < this.#upkeepDue) return;
 		this.#upkeepDue = now + UPKEEP_EVERY;
@@ -306,6 +322,7 @@ class RunningEngine implements Engine {
 	/** Intentions written by any tab, or by the engine itself, are carried out as they appear. */
 	#touched(rows: readonly Touched[]): void {
 		if (this.#stopped) return;
+		this.#capsules.touched(rows);
 		const { lanes } = this.#context;
 		const conversations = new Set<ConversationId>();
 		for (const { store, key } of rows) {

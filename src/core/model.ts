@@ -39,6 +39,8 @@ export interface Me {
 	readonly profile: Profile;
 	/** ms since 1970. */
 	readonly created: number;
+	/** Since when the account is on another device, and this one only shows what it has; ms. */
+	readonly signedOut: number | undefined;
 }
 
 export type Verification =
@@ -119,6 +121,31 @@ export type GroupIntention =
 	| { readonly kind: 'leave'; readonly successor: AccountId | undefined }
 	/** Founds a frozen group anew, with everybody who can be reached. */
 	| { readonly kind: 'recreate' };
+
+/** How it stands with the person's recovery code. The code itself is shown when it is made, and never again. */
+export interface Recovery {
+	/** ms since 1970. */
+	readonly made: number;
+	/** When the relay last said that it keeps all of it, ms; undefined until then. */
+	readonly savedAt: number | undefined;
+	/** People for whom there was no room. */
+	readonly leftOut: number;
+}
+
+/** Why a code does not bring anybody back. */
+export type ComeBackFailure =
+	/** `group`: the first of its groups, from 1, with a letter that no code has; undefined: letters missing or too many. */
+	| { readonly kind: 'malformed'; readonly group: number | undefined }
+	/** Nothing is kept under this code. */
+	| { readonly kind: 'unknown' }
+	/** The relay does not answer. */
+	| { readonly kind: 'offline' }
+	| { readonly kind: 'damaged' }
+	/** Kept by a newer Kith. */
+	| { readonly kind: 'newer' }
+	| { readonly kind: 'storage-full' }
+	/** There is somebody on this device. */
+	| { readonly kind: 'started' };
 
 /** Why an intention is not taken at all. */
 export type GroupRefusal =

@@ -2,6 +2,7 @@
 // implementation per platform and a fake; both pass the same suite in tests/contracts.
 import type { DownFrame, IceServer, UpFrame } from '../protocol/frames.ts';
 import type { AccountId, Address, CapsuleId, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
+import type { CapsuleContent } from './archive-entries.ts';
 import type { Rows, StoreName } from './records.ts';
 
 /** A value, or an expected failure that the caller must look at. A bug throws instead. */
@@ -219,6 +220,8 @@ export interface SmallCrypto {
 	inviteKeys(secret: Uint8Array): Promise<InviteKeys>;
 	/** 160 random bits in 32 letters of Crockford's base 32, in groups of four. */
 	newRecoveryCode(): string;
+	/** The first group of four, from 1, with a letter that no code has. */
+	strayGroup(code: string): number | undefined;
 	/** Undefined for what is no recovery code. */
 	capsuleKeys(code: string): Promise<CapsuleKeys | undefined>;
 	/** AES-256-GCM under 32 bytes of `secret`, bound to `scope` (SPEC CH-11). */
@@ -293,6 +296,29 @@ export interface ArchiveCrypto {
 	): Promise<ArchiveKeys | undefined>;
 }
 
+// ---- Recovery ------------------------------------------------------------------------------------------------
+
+/** Who the person is, outside any browser: whoever holds it is them. */
+export interface AccountSecret {
+	/** The account's private key as PKCS #8 (RFC 8410). */
+	readonly accountKey: Uint8Array;
+	/** The signed list of the account's devices, as the device that exported it knows it. */
+	readonly deviceList: Uint8Array;
+}
+
+export type CapsuleFailure =
+	/** Written by a newer Kith, in a form that this one does not know. */
+	'newer' | 'damaged';
+
+/** What keeping a capsule takes, beside the relay. */
+export interface RecoveryPorts {
+	exportAccount(): Promise<AccountSecret>;
+	encode(content: CapsuleContent): Promise<Uint8Array>;
+	decode(bytes: Uint8Array): Promise<Result<CapsuleContent, CapsuleFailure>>;
+	/** Whether this list is the account's own and says that this device is not one of its devices any more. */
+	isRemoved(deviceList: Uint8Array): Promise<boolean>;
+}
+
 // ---- Store ---------------------------------------------------------------------------------------------------
 
 export type StoreFailure =
@@ -361,6 +387,8 @@ export interface RelayLink {
 	readonly host: string;
 	/** One attempt. Failing to connect is `closed`. */
 	connect(handlers: RelayHandlers): RelayConnection;
+	/** What lies under a capsule's id, without logging in: null for nothing, undefined when the relay does not answer. */
+	fetchCapsule(capsule: CapsuleId): Promise<Uint8Array | null | undefined>;
 	/** What stands behind a link, without logging in; undefined when the relay does not answer. */
 	look(address: Address): Promise<Extract<DownFrame, { type: 'looked' }> | undefined>;
 }

@@ -36,6 +36,23 @@ export interface MeRow {
 	readonly created: number;
 	/** Raised with each change of the profile, so that contacts are told once. */
 	readonly profileVersion: number;
+	/** When this device learned that the account was recovered elsewhere, ms: from then on it only shows what it has. */
+	readonly signedOut?: number;
+}
+
+/** The person's recovery code, and what is kept under it. */
+export interface RecoveryRow {
+	readonly code: string;
+	/** When the code was made, ms. */
+	readonly made: number;
+	/** The next put takes the capsule over from the device that this person had before. */
+	readonly takesOver: boolean;
+	/** SHA-256 of what the relay has, in base64url. */
+	readonly digest: string | undefined;
+	/** When the relay last said that it keeps what is here, ms. */
+	readonly savedAt: number | undefined;
+	/** People who did not fit. */
+	readonly leftOut: number;
 }
 
 interface ClockRow {
@@ -300,8 +317,9 @@ interface ReceiptsRow {
 }
 
 export interface Rows {
-	/** Keys: me, settings, clock. */
+	/** Keys: me, settings, clock, recovery. */
 	me: MeRow;
+	recovery: RecoveryRow;
 	settings: Settings;
 	clock: ClockRow;
 	conversations: ConversationRow;

@@ -69,6 +69,7 @@ beforeEach(async () => {
 					return attempt.connection;
 				},
 				look: () => Promise.resolve(undefined),
+				fetchCapsule: () => Promise.resolve(undefined),
 			},
 			identity,
 			clock,

@@ -11,6 +11,7 @@ import type {
 	Presence,
 	Profile,
 	SendRefusal,
+	StorageCondition,
 } from '../../src/core/model.ts';
 import { MAX_TEXT_BYTES } from '../../src/protocol/limits.ts';
 
@@ -42,6 +43,14 @@ export interface FakeMessage {
 	readonly body?: MessageBody;
 	readonly sent: number;
 	readonly delivery?: Delivery;
+}
+
+export interface FakeOptions {
+	/** ms since 1970. */
+	readonly now?: () => number;
+	/** Runs `step` after `ms`; a test that wants nothing to happen by itself leaves it out. */
+	readonly later?: (ms: number, step: () => void) => void;
+	readonly storage?: StorageCondition;
 }
 
 export function empty(id: ConversationId, now: number): Conversation {

@@ -42,8 +42,10 @@ import {
 	textRefusal,
 	type FakeConversation,
 	type FakeMessage,
+	type FakeOptions,
 } from './fake-chat.ts';
 import { fakeFiles } from './fake-files.ts';
+import { FakeRecovery } from './fake-recovery.ts';
 import { FakeInvites } from './fake-invites.ts';
 import { FakeGroups, type FakeGroup } from './fake-groups.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
@@ -52,14 +54,6 @@ type AnyId = MessageId | ConversationId | DeviceId | Address;
 
 const LARGEST_PAGE = 200;
 const DAY = 86_400_000;
-
-export interface FakeOptions {
-	/** ms since 1970. */
-	readonly now?: () => number;
-	/** Runs `step` after `ms`; a test that wants nothing to happen by itself leaves it out. */
-	readonly later?: (ms: number, step: () => void) => void;
-	readonly storage?: StorageCondition;
-}
 
 export class FakeClient implements Client {
 	readonly #now: () => number;
@@ -102,6 +96,16 @@ export class FakeClient implements Client {
 		begin: (name) => this.addConversation({ name, echoes: true }),
 		changed: () => this.#tell({ invites: true }),
 	});
+	readonly #recovery = new FakeRecovery({
+		now: () => this.#now(),
+		isOnline: () => this.#live.connection.kind === 'online',
+		start: (name) => this.start(name),
+		changed: () => this.#tell({ me: true }),
+	});
+	readonly recovery = this.#recovery.recovery.bind(this.#recovery);
+	readonly newRecoveryCode = this.#recovery.newRecoveryCode.bind(this.#recovery);
+	readonly useRecoveryCode = this.#recovery.useRecoveryCode.bind(this.#recovery);
+	readonly comeBack = this.#recovery.comeBack.bind(this.#recovery);
 	readonly setPreview = this.#invites.setPreview.bind(this.#invites);
 	readonly invites = this.#invites.invites.bind(this.#invites);
 	readonly createInvite = this.#invites.createInvite.bind(this.#invites);
@@ -223,7 +227,8 @@ export class FakeClient implements Client {
 	start(name: string): Promise<Me> {
 		if (!this.#me) {
 			const own = { account: this.#account(), device: this.#id<DeviceId>() };
-			this.#me = { ...own, profile: { name, picture: null }, created: this.#now() };
+			const profile = { name, picture: null };
+			this.#me = { ...own, profile, created: this.#now(), signedOut: undefined };
 			const notes = this.#id<ConversationId>();
 			this.#conversations.set(notes, empty(notes, this.#now()));
 			this.#messages.set(notes, []);
@@ -487,8 +492,7 @@ export class FakeClient implements Client {
 	}
 
 	#myAccount(): AccountId {
-		if (!this.#me) throw new Error('start first');
-		return this.#me.account;
+		return this.#self().account;
 	}
 
 	#position(): Position {

@@ -134,7 +134,9 @@ export async function* sealArchive(
 }
 
 /** Each entry with its length before it, and the counts of them all at the end. */
-async function* framed(entries: AsyncIterable<ArchiveEntry>): AsyncGenerator<Uint8Array> {
+export async function* framed(
+	entries: AsyncIterable<ArchiveEntry> | Iterable<ArchiveEntry>,
+): AsyncGenerator<Uint8Array> {
 	const counts = { people: 0, conversations: 0, messages: 0 };
 	for await (const entry of entries) {
 		const bytes = encodeEntry(entry);
@@ -181,17 +183,23 @@ export async function openArchive(
 	return {
 		ok: true,
 		value: {
-			async read(take) {
-				try {
-					for await (const entry of checked(entriesIn(chunksOf(file, keys)))) await take(entry);
-					return { ok: true, value: undefined };
-				} catch (error) {
-					if (error instanceof Broken) return { ok: false, error: error.failure };
-					throw error;
-				}
-			},
+			read: (take) => readFramed(chunksOf(file, keys), take),
 		},
 	};
+}
+
+/** Inverse of {@link framed}: the outcome tells whether all of it was good. */
+export async function readFramed(
+	chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+	take: (entry: ArchiveEntry) => Promise<void> | void,
+): Promise<Result<void, ArchiveFailure>> {
+	try {
+		for await (const entry of checked(entriesIn(chunks))) await take(entry);
+		return { ok: true, value: undefined };
+	} catch (error) {
+		if (error instanceof Broken) return { ok: false, error: error.failure };
+		throw error;
+	}
 }
 
 async function* chunksOf(file: Blob, keys: ArchiveKeys): AsyncGenerator<Uint8Array> {
@@ -215,7 +223,9 @@ async function whyNot(
 	return (await keys.open(chunk, false, sealed)) ? 'truncated' : 'damaged';
 }
 
-async function* entriesIn(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<ArchiveEntry> {
+async function* entriesIn(
+	chunks: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+): AsyncGenerator<ArchiveEntry> {
 	let held = new Uint8Array();
 	for await (const chunk of chunks) {
 		const joined = new Uint8Array(held.length + chunk.length);

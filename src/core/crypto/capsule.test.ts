@@ -2,7 +2,7 @@ import { createDecipheriv, hkdfSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { toBase64Url } from '../../protocol/ids.ts';
 import { deriveCapsuleKeys } from './capsule.ts';
-import { newRecoveryCode, recoveryCodeBytes } from './recovery-code.ts';
+import { newRecoveryCode, recoveryCodeBytes, strayGroup } from './recovery-code.ts';
 
 const CODE = '0123-4567-89AB-CDEF-GHJK-MNPQ-RSTV-WXYZ';
 const BYTES = '00443214c74254b635cf84653a56d7c675be77df';
@@ -36,6 +36,15 @@ describe('recovery codes', () => {
 			expect(await deriveCapsuleKeys(typed)).toBeUndefined();
 		},
 	);
+});
+
+describe('a code with a mistake', () => {
+	it('names the group whose letters no code has', () => {
+		expect(strayGroup(CODE.replace('CDEF', 'CDUF'))).toBe(4);
+		expect(strayGroup('u')).toBe(1);
+		expect(strayGroup(CODE.slice(5))).toBeUndefined();
+		expect(strayGroup(CODE.toLowerCase().replace('0', 'o'))).toBeUndefined();
+	});
 });
 
 describe('the keys of a capsule', () => {

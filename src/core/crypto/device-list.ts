@@ -45,7 +45,7 @@ export type DeviceListFailure =
 	/** Valid, but says something else than the pinned head did at its place. */
 	| 'forked';
 
-type Change =
+export type DeviceChange =
 	| { readonly kind: 'add'; readonly certificate: Uint8Array }
 	| { readonly kind: 'remove'; readonly devicePublicKey: Uint8Array };
 
@@ -59,7 +59,7 @@ export async function createDeviceList(
 	},
 ): Promise<Uint8Array> {
 	const { account, certificate, created } = first;
-	const change: Change = { kind: 'add', certificate };
+	const change: DeviceChange = { kind: 'add', certificate };
 	return writeCbor([await signLink(accountKey, { account, sequence: 0, created, change })]);
 }
 
@@ -67,7 +67,7 @@ export async function createDeviceList(
 export async function changeDeviceList(
 	accountKey: CryptoKey,
 	list: Uint8Array,
-	next: { readonly account: AccountId; readonly created: number; readonly change: Change },
+	next: { readonly account: AccountId; readonly created: number; readonly change: DeviceChange },
 ): Promise<Uint8Array> {
 	const verified = await verifyDeviceList(list, next.account);
 	if (!verified.ok) throw new Error(`The device list is ${verified.error}`);
@@ -118,7 +118,7 @@ async function signLink(
 		readonly sequence: number;
 		readonly after?: Uint8Array;
 		readonly created: number;
-		readonly change: Change;
+		readonly change: DeviceChange;
 	},
 ): Promise<Uint8Array> {
 	const { account, sequence, after = new Uint8Array(), created, change } = link;
@@ -179,7 +179,7 @@ function readLink(bytes: Uint8Array) {
 	return { body, signature, account, sequence: sequence as number, after, change: parsedChange };
 }
 
-function readChange(change: unknown): Change | undefined {
+function readChange(change: unknown): DeviceChange | undefined {
 	if (!Array.isArray(change) || change.length !== 2) return undefined;
 	const [kind, bytes] = change as unknown[];
 	if (kind === ADD && bytes instanceof Uint8Array) return { kind: 'add', certificate: bytes };

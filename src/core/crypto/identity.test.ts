@@ -3,7 +3,13 @@ import { parseCbor, writeCbor } from '../../protocol/codec.ts';
 import { utf8 } from './bytes.ts';
 import { deviceIdOf, issueCertificate, verifyCertificate } from './certificate.ts';
 import { changeDeviceList, verifyDeviceList } from './device-list.ts';
-import { createIdentity, openAccountKey, openIdentity } from './identity.ts';
+import {
+	createIdentity,
+	exportAccount,
+	openAccountKey,
+	openIdentity,
+	restoreIdentity,
+} from './identity.ts';
 import type { StoredIdentity } from './identity.ts';
 import { verifySignature } from './signing.ts';
 
@@ -189,5 +195,47 @@ describe('device list', () => {
 			change: { kind: 'remove', devicePublicKey: stranger.devicePublicKey },
 		});
 		await expect(taken).rejects.toThrow('forged');
+	});
+});
+
+describe('an account that moves to another browser', () => {
+	const named = { deviceName: 'Phone', created: created + 1 };
+
+	test('is the same person on a new device, which takes the place of the one before', async () => {
+		const old = await createIdentity({ deviceName: 'Laptop', created });
+		const restored = await restoreIdentity(old.account, await exportAccount(old), named);
+		if (!restored) throw new Error('not restored');
+		expect(restored.account).toBe(old.account);
+		expect(restored.device).not.toBe(old.device);
+		expect((await openAccountKey(restored)).extractable).toBe(false);
+		const certificate = await verifyCertificate(restored.certificate);
+		expect(certificate).toMatchObject({ ok: true, value: { account: old.account } });
+		const before = await verifyDeviceList(old.deviceList, old.account);
+		if (!before.ok) throw new Error(before.error);
+		// Whoever pinned the list of before follows it to this one.
+		const list = await verifyDeviceList(restored.deviceList, old.account, before.value.head);
+		if (!list.ok) throw new Error(list.error);
+		expect([...list.value.devices.keys()]).toEqual([restored.device]);
+		// And once more, from there.
+		const third = await restoreIdentity(old.account, await exportAccount(restored), named);
+		expect(third?.account).toBe(old.account);
+	});
+
+	test('is not taken from a key or a list of somebody else, nor from noise', async () => {
+		const [mine, other] = [
+			await createIdentity({ deviceName: 'Laptop', created }),
+			await createIdentity({ deviceName: 'Laptop', created }),
+		];
+		const [own, foreign] = [await exportAccount(mine), await exportAccount(other)];
+		const refused = [
+			foreign,
+			{ ...own, accountKey: foreign.accountKey },
+			{ ...own, deviceList: foreign.deviceList },
+			{ ...own, accountKey: utf8('no key at all') },
+			{ ...own, deviceList: own.deviceList.slice(0, -1) },
+		];
+		for (const secret of refused) {
+			expect(await restoreIdentity(mine.account, secret, named)).toBeUndefined();
+		}
 	});
 });

@@ -3,13 +3,18 @@
 // WebCrypto at all.
 //
 // The account key is kept as wrapped pkcs8 and not as a CryptoKey because it must reach the person's next device
-// one day, and what is non-extractable cannot.
+// one day, by the capsule of a recovery code, and what is non-extractable cannot.
 import type { AccountId, DeviceId } from '../../protocol/ids.ts';
 import { idFrom } from '../../protocol/ids.ts';
-import type { Identity } from '../ports.ts';
+import type { AccountSecret, Identity } from '../ports.ts';
 import { toBufferSource } from './bytes.ts';
 import { accountPublicKey, deviceIdOf, issueCertificate } from './certificate.ts';
-import { createDeviceList } from './device-list.ts';
+import {
+	changeDeviceList,
+	createDeviceList,
+	verifyDeviceList,
+	type DeviceChange,
+} from './device-list.ts';
 import { signWith } from './signing.ts';
 
 const NONCE_BYTES = 12;
@@ -33,25 +38,66 @@ export interface StoredIdentity {
 }
 
 /** A new person on a new device. `created` in ms since 1970; `deviceName` at most 64 characters. */
-export async function createIdentity(options: {
+export async function createIdentity(named: NewDevice): Promise<StoredIdentity> {
+	const keys = await crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']);
+	const account = idFrom<AccountId>(await rawPublicKey(keys.publicKey));
+	return newDeviceOf({ account, accountKey: keys.privateKey }, named, ({ certificate }) =>
+		createDeviceList(keys.privateKey, { account, certificate, created: named.created }),
+	);
+}
+
+/**
+ * The person of an exported account on a new device, which takes the place of all others: it is added to their list,
+ * and they are removed. Undefined for a key that is not `account`'s, or a list that is not its own.
+ */
+export async function restoreIdentity(
+	account: AccountId,
+	{ accountKey: pkcs8, deviceList }: AccountSecret,
+	named: NewDevice,
+): Promise<StoredIdentity | undefined> {
+	const accountKey = await importAccountKey(pkcs8, account);
+	const before = await verifyDeviceList(deviceList, account);
+	if (!accountKey || !before.ok) return undefined;
+	return newDeviceOf({ account, accountKey }, named, async ({ certificate }) => {
+		const change = (list: Uint8Array, what: DeviceChange) =>
+			changeDeviceList(accountKey, list, { account, created: named.created, change: what });
+		let list = await change(deviceList, { kind: 'add', certificate });
+		for (const { devicePublicKey } of before.value.devices.values()) {
+			list = await change(list, { kind: 'remove', devicePublicKey });
+		}
+		return list;
+	});
+}
+
+/** What a recovery code brings back of an identity. */
+export async function exportAccount(stored: StoredIdentity): Promise<AccountSecret> {
+	const key = await unwrapAccountKey(stored, true);
+	const accountKey = new Uint8Array(await crypto.subtle.exportKey('pkcs8', key));
+	return { accountKey, deviceList: stored.deviceList };
+}
+
+interface NewDevice {
 	readonly deviceName: string;
 	readonly created: number;
-}): Promise<StoredIdentity> {
-	const { deviceName, created } = options;
-	const [accountKeys, deviceKeys, wrappingKey] = await Promise.all([
-		crypto.subtle.generateKey('Ed25519', true, ['sign', 'verify']),
+}
+
+async function newDeviceOf(
+	{ account, accountKey }: { readonly account: AccountId; readonly accountKey: CryptoKey },
+	{ deviceName, created }: NewDevice,
+	listWith: (device: { readonly certificate: Uint8Array }) => Promise<Uint8Array>,
+): Promise<StoredIdentity> {
+	const [deviceKeys, wrappingKey] = await Promise.all([
 		crypto.subtle.generateKey('Ed25519', false, ['sign', 'verify']),
 		crypto.subtle.generateKey({ name: 'AES-GCM', length: 256 }, false, ['wrapKey', 'unwrapKey']),
 	]);
-	const account = idFrom<AccountId>(await rawPublicKey(accountKeys.publicKey));
 	const devicePublicKey = await rawPublicKey(deviceKeys.publicKey);
 	const wrappingNonce = crypto.getRandomValues(new Uint8Array(NONCE_BYTES));
-	const wrapped = await crypto.subtle.wrapKey('pkcs8', accountKeys.privateKey, wrappingKey, {
+	const wrapped = await crypto.subtle.wrapKey('pkcs8', accountKey, wrappingKey, {
 		name: 'AES-GCM',
 		iv: wrappingNonce,
 		additionalData: accountPublicKey(account),
 	});
-	const certificate = await issueCertificate(accountKeys.privateKey, {
+	const certificate = await issueCertificate(accountKey, {
 		account,
 		devicePublicKey,
 		deviceName,
@@ -67,8 +113,23 @@ export async function createIdentity(options: {
 		deviceKey: deviceKeys.privateKey,
 		devicePublicKey,
 		certificate,
-		deviceList: await createDeviceList(accountKeys.privateKey, { account, certificate, created }),
+		deviceList: await listWith({ certificate }),
 	};
+}
+
+/** Undefined for bytes that are no Ed25519 key, or the key of somebody else. */
+async function importAccountKey(
+	pkcs8: Uint8Array,
+	account: AccountId,
+): Promise<CryptoKey | undefined> {
+	try {
+		const bytes = toBufferSource(pkcs8);
+		const key = await crypto.subtle.importKey('pkcs8', bytes, 'Ed25519', true, ['sign']);
+		const { x } = await crypto.subtle.exportKey('jwk', key);
+		return x === account ? key : undefined;
+	} catch {
+		return undefined; // a DataError: not PKCS #8, or of another algorithm
+	}
 }
 
 /** The Identity port over stored keys. */
@@ -84,6 +145,10 @@ export function openIdentity(stored: StoredIdentity): Identity {
 
 /** The account's private key for signing, non-extractable: to certify a device or to change the device list. */
 export function openAccountKey(stored: StoredIdentity): Promise<CryptoKey> {
+	return unwrapAccountKey(stored, false);
+}
+
+function unwrapAccountKey(stored: StoredIdentity, extractable: boolean): Promise<CryptoKey> {
 	return crypto.subtle.unwrapKey(
 		'pkcs8',
 		toBufferSource(stored.wrappedAccountKey),
@@ -94,7 +159,7 @@ export function openAccountKey(stored: StoredIdentity): Promise<CryptoKey> {
 			additionalData: accountPublicKey(stored.account),
 		},
 		'Ed25519',
-		false,
+		extractable,
 		['sign'],
 	);
 }

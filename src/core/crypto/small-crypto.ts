@@ -6,13 +6,14 @@ import { deriveCapsuleKeys } from './capsule.ts';
 import { deviceIdOf } from './certificate.ts';
 import { openWhisper, sealWhisper } from './ephemeral.ts';
 import { deriveInviteKeys } from './invite.ts';
-import { newRecoveryCode } from './recovery-code.ts';
+import { newRecoveryCode, strayGroup } from './recovery-code.ts';
 import { compareScanned, safetyNumber } from './safety-number.ts';
 import { verifySignature } from './signing.ts';
 
 export const smallCrypto: SmallCrypto = {
 	inviteKeys: deriveInviteKeys,
 	newRecoveryCode,
+	strayGroup,
 	capsuleKeys: deriveCapsuleKeys,
 	sealUnder: async (secret, scope, plain) =>
 		sealBox(await importKey(secret), plain, new TextEncoder().encode(scope)),

@@ -1,9 +1,9 @@
 // The engine in whichever context leads: built from this origin's environment, connected to the tabs by words.
 import { createGroupCrypto } from '../crypto/mls.ts';
-import { openIdentity } from '../crypto/identity.ts';
+import { openIdentity, type StoredIdentity } from '../crypto/identity.ts';
 import { runEngine, type Engine, type EngineEvents } from '../engine.ts';
 import { createRelayLink } from '../links/relay-link.ts';
-import type { Log, PeerLinks } from '../ports.ts';
+import type { Log, PeerLinks, RecoveryPorts } from '../ports.ts';
 import { openWords, type PushAnswer, type PushQuestion, type ToEngine } from './changes.ts';
 import { systemClock, systemRandom, type Environment } from './environment.ts';
 
@@ -15,6 +15,8 @@ export interface HostOptions {
 	/** Of the relay. */
 	readonly origin: string;
 	readonly peers: PeerLinks | undefined;
+	/** Of the identity of this device; undefined where no capsule is kept. Its code is loaded when the engine starts. */
+	readonly recovery?: (stored: StoredIdentity) => Promise<RecoveryPorts>;
 	readonly events: Pick<EngineEvents, 'received' | 'caughtUp'>;
 	/** A page wants the lock. */
 	yielded?(): void;
@@ -29,6 +31,7 @@ export async function hostEngine(options: HostOptions, signal: AbortSignal): Pro
 	if (!stored || signal.aborted) return;
 	const identity = openIdentity(stored);
 	const groups = await createGroupCrypto({ identity, clock: systemClock });
+	const recovery = await options.recovery?.(stored);
 	const store = environment.engineStore();
 	const hosted = connectTabs(options);
 	const engine = runEngine(
@@ -38,6 +41,7 @@ export async function hostEngine(options: HostOptions, signal: AbortSignal): Pro
 			groups,
 			crypto: environment.crypto,
 			relay: createRelayLink(options.origin),
+			recovery,
 			peers: options.peers,
 			clock: systemClock,
 			random: systemRandom,

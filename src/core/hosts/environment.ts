@@ -1,9 +1,10 @@
 // What every context of this origin opens first: the database, the keys in it, and the store over both. Where there is
 // no IndexedDB it is all in memory, and says so.
 import { smallCrypto } from '../crypto/small-crypto.ts';
-import { createIdentity, type StoredIdentity } from '../crypto/identity.ts';
+import { createIdentity, restoreIdentity, type StoredIdentity } from '../crypto/identity.ts';
 import { createDataKey, createSealer, type StoredDataKey } from '../crypto/sealing.ts';
-import type { Clock, Random, SmallCrypto, Store } from '../ports.ts';
+import type { AccountSecret, Clock, Random, SmallCrypto, Store } from '../ports.ts';
+import type { AccountId } from '../../protocol/ids.ts';
 import { openDatabase, type IdbDatabase } from '../storage/idb-database.ts';
 import { createIdbStore, type Durability } from '../storage/idb-store.ts';
 import { createMemoryDisk, createMemoryStore } from '../storage/memory-store.ts';
@@ -18,6 +19,11 @@ export interface Environment {
 	identity(): Promise<StoredIdentity | undefined>;
 	/** Makes the keys of this device at the first call in any context, and returns the same ones ever after. */
 	createIdentity(): Promise<StoredIdentity>;
+	/**
+	 * Makes this browser a device of an exported account, in place of any keys that nobody has started with yet. Undefined
+	 * for a secret that is not the account's.
+	 */
+	restoreIdentity(account: AccountId, secret: AccountSecret): Promise<StoredIdentity | undefined>;
 	/** Another store on the same rows, whose writes are on disk when they resolve. */
 	engineStore(): Store;
 }
@@ -57,6 +63,16 @@ function newIdentity(): Promise<StoredIdentity> {
 	return createIdentity({ deviceName: deviceName(), created: Date.now() });
 }
 
+/** The same device again where the same account was restored before: its code was entered twice. */
+async function restored(
+	before: StoredIdentity | undefined,
+	account: AccountId,
+	secret: AccountSecret,
+): Promise<StoredIdentity | undefined> {
+	if (before?.account === account) return before;
+	return restoreIdentity(account, secret, { deviceName: deviceName(), created: Date.now() });
+}
+
 /** The browser's name, as people tell their devices apart. */
 function deviceName(): string {
 	const agent = navigator.userAgent;
@@ -85,6 +101,12 @@ export async function openEnvironment(outdated: () => void): Promise<Environment
 		identity: () =>
 			database.use(async (db) => (await db.get('vault', 'identity')) as StoredIdentity | undefined),
 		createIdentity: () => keep(database, 'identity', newIdentity),
+		async restoreIdentity(account, secret) {
+			const before = await database.use((db) => db.get('vault', 'identity'));
+			const identity = await restored(before as StoredIdentity | undefined, account, secret);
+			if (identity) await database.use((db) => db.put('vault', identity, 'identity'));
+			return identity;
+		},
 		engineStore: () => open('strict'),
 	};
 }
@@ -99,6 +121,11 @@ function memoryEnvironment(): Environment {
 		kind: 'memory',
 		identity: () => identity ?? Promise.resolve(undefined),
 		createIdentity: () => (identity ??= newIdentity()),
+		async restoreIdentity(account, secret) {
+			const made = await restored(await identity, account, secret);
+			if (made) identity = Promise.resolve(made);
+			return made;
+		},
 		engineStore: openStore,
 	};
 }

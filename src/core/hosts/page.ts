@@ -5,6 +5,7 @@ import { toBase64Url } from '../../protocol/ids.ts';
 import { createQueries } from '../client-queries.ts';
 import type { Files } from '../files.ts';
 import type { Conversation, ConversationId, LiveState, StorageCondition } from '../model.ts';
+import type { StoredIdentity } from '../crypto/identity.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import { openWords, type FromEngine, type ToEngine } from './changes.ts';
 import { openEnvironment, systemClock, systemRandom, type Environment } from './environment.ts';
@@ -49,6 +50,12 @@ export async function startClient(options: PageOptions): Promise<Client> {
 		random: systemRandom,
 		engine: remote.engine,
 		files: loadFiles(environment, options.createFilesWorker),
+		comeBack: async (code) => {
+			const { comeBackTo } = await import('./recovery.ts');
+			const { store, crypto, restoreIdentity } = environment;
+			const relay = createRelayLink(options.origin);
+			return comeBackTo({ store, crypto, relay, clock: systemClock, restoreIdentity }, code);
+		},
 		createIdentity: () => environment.createIdentity(),
 	});
 	sendWhenBack(environment, remote.engine);
@@ -180,7 +187,10 @@ function startHere(options: PageOptions, environment: Environment, received: Rec
 	void import('./engine-host.ts').then(({ hostEngine }) => {
 		const { origin } = options;
 		const forEver = new AbortController().signal;
-		return hostEngine({ environment, origin, peers: undefined, events }, forEver);
+		const recovery = async (stored: StoredIdentity) =>
+			(await import('./recovery.ts')).recoveryOf(stored);
+		const ports = { environment, origin, peers: undefined, recovery, events };
+		return hostEngine(ports, forEver);
 	});
 }
 

@@ -1,13 +1,14 @@
-// The relay over WebSocket, and its one question that needs no login over HTTP. The only file of the core that knows
+// The relay over WebSocket, and its questions that need no login over HTTP. The only file of the core that knows
 // either.
 import { downFrames, upFrames, type DownFrame } from '../../protocol/frames.ts';
 import { fromBase64Url } from '../../protocol/ids.ts';
-import { MAX_CARD_BYTES, MAX_FRAME_BYTES } from '../../protocol/limits.ts';
+import { MAX_CAPSULE_BYTES, MAX_CARD_BYTES, MAX_FRAME_BYTES } from '../../protocol/limits.ts';
 import type { RelayConnection, RelayHandlers, RelayLink } from '../ports.ts';
 
 /** Bytes that may wait in the socket; beyond it the connection is too slow to be useful. */
 const MOST_BUFFERED = 8 * 1024 * 1024;
 const LOOK_WITHIN = 10_000;
+const FETCH_WITHIN = 30_000;
 
 /** `origin` of the relay, as in `https://kith.example`. */
 export function createRelayLink(origin: string): RelayLink {
@@ -17,26 +18,42 @@ export function createRelayLink(origin: string): RelayLink {
 		host: base.host,
 		connect: (handlers) => connect(socketUrl, handlers),
 		async look(address) {
-			const body = fromBase64Url(address);
-			if (!body) return undefined;
-			try {
-				const answer = await fetch(new URL('/v1/look', base), {
-					method: 'POST',
-					body,
-					headers: { 'content-type': 'application/octet-stream' },
-					credentials: 'omit',
-					cache: 'no-store',
-					signal: AbortSignal.timeout(LOOK_WITHIN),
-				});
-				if (!answer.ok) return undefined;
-				const bytes = new Uint8Array(await answer.arrayBuffer());
-				const decoded = downFrames.decode(bytes, MAX_CARD_BYTES + 1024);
-				return decoded.ok && decoded.value.type === 'looked' ? decoded.value : undefined;
-			} catch {
-				return undefined; // no network, a proxy's own page, a time-out: the relay does not answer
-			}
+			const url = new URL('/v1/look', base);
+			const answer = await ask(url, address, { within: LOOK_WITHIN, most: MAX_CARD_BYTES + 1024 });
+			return answer?.type === 'looked' ? answer : undefined;
+		},
+		async fetchCapsule(capsule) {
+			const url = new URL('/v1/capsule', base);
+			const bounds = { within: FETCH_WITHIN, most: MAX_CAPSULE_BYTES + 1024 };
+			const answer = await ask(url, capsule, bounds);
+			return answer?.type === 'capsule' ? answer.sealed : undefined;
 		},
 	};
+}
+
+/** Undefined when the relay does not answer, or not with a frame of at most `most` bytes. */
+async function ask(
+	url: URL,
+	id: string,
+	{ within, most }: { readonly within: number; readonly most: number },
+): Promise<DownFrame | undefined> {
+	const body = fromBase64Url(id);
+	if (!body) return undefined;
+	try {
+		const answer = await fetch(url, {
+			method: 'POST',
+			body,
+			headers: { 'content-type': 'application/octet-stream' },
+			credentials: 'omit',
+			cache: 'no-store',
+			signal: AbortSignal.timeout(within),
+		});
+		if (!answer.ok) return undefined;
+		const decoded = downFrames.decode(new Uint8Array(await answer.arrayBuffer()), most);
+		return decoded.ok ? decoded.value : undefined;
+	} catch {
+		return undefined; // no network, a proxy's own page, a time-out: the relay does not answer
+	}
 }
 
 function connect(url: string, handlers: RelayHandlers): RelayConnection {

@@ -41,6 +41,8 @@ const VERSION_1: readonly (StoreName | 'vault')[] = [
 
 const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 
+const VERSION_3: readonly StoreName[] = ['recovery'];
+
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
 		for (const name of VERSION_1) db.createObjectStore(name);
@@ -48,5 +50,9 @@ export const MIGRATIONS: readonly Migration[] = [
 	// Groups.
 	(db) => {
 		for (const name of VERSION_2) db.createObjectStore(name);
+	},
+	// Recovery codes.
+	(db) => {
+		for (const name of VERSION_3) db.createObjectStore(name);
 	},
 ];

@@ -3,15 +3,25 @@
 import { openClient, type Client } from '../../../src/core/client.ts';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
 import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
+import { exportAccount, openIdentity, restoreIdentity } from '../../../src/core/crypto/identity.ts';
 import { createFiles } from '../../../src/core/hosts/files.ts';
+import { comeBackTo, recoveryWith } from '../../../src/core/hosts/recovery.ts';
 import { runEngine, type Engine } from '../../../src/core/engine.ts';
 import type { LiveState } from '../../../src/core/model.ts';
-import type { Clock, GroupCrypto, Identity, RelayLink, Store } from '../../../src/core/ports.ts';
+import type {
+	AccountSecret,
+	Clock,
+	GroupCrypto,
+	Identity,
+	RelayLink,
+	Store,
+} from '../../../src/core/ports.ts';
 import {
 	createMemoryDisk,
 	createMemoryStore,
 	type MemoryDisk,
 } from '../../../src/core/storage/memory-store.ts';
+import type { AccountId } from '../../../src/protocol/ids.ts';
 import { Seeded } from './seeded.ts';
 import { seededIdentity } from './seeded-identity.ts';
 import { HOST, RelayWire } from './wire.ts';
@@ -22,6 +32,7 @@ export type CrashPoint = { readonly commitsLeft: number; readonly made: boolean 
 
 interface Keys {
 	readonly identity: Identity;
+	readonly exportAccount: () => Promise<AccountSecret>;
 	readonly groups: GroupCrypto;
 }
 
@@ -69,7 +80,7 @@ export class Device {
 	async start(): Promise<void> {
 		const clock = this.#clock();
 		this.#keys ??= await this.#newKeys(clock);
-		const { identity, groups } = this.#keys;
+		const { identity, groups, exportAccount: exported } = this.#keys;
 		const life = ++this.#life;
 		// Counted inside, so that what dies with the device is not waited for.
 		const store = this.#mortal(this.#world.busy.watch(createMemoryStore(this.disk)), life);
@@ -84,6 +95,7 @@ export class Device {
 				groups: busy.order(groups),
 				crypto,
 				relay,
+				recovery: busy.order(recoveryWith(identity, exported)),
 				peers: this.#world.direct ? this.#world.air.port() : undefined,
 				clock,
 				random,
@@ -101,6 +113,11 @@ export class Device {
 		);
 		this.client = this.openClient();
 		await this.client.start(this.name);
+	}
+
+	/** A browser with nobody in it; its person comes back with a code, and then `start`s. */
+	open(): void {
+		this.client = this.openClient();
 	}
 
 	/** The door of another tab. */
@@ -129,6 +146,17 @@ export class Device {
 						clock: this.#clock(),
 						random: this.#random,
 					}),
+				),
+			comeBack: (code) =>
+				comeBackTo(
+					{
+						store: this.openStore(),
+						crypto: smallCrypto,
+						relay: this.#relayLink(this.#life),
+						clock: this.#clock(),
+						restoreIdentity: (account, secret) => this.#restore(account, secret),
+					},
+					code,
 				),
 			createIdentity: () => Promise.resolve(this.identity),
 		});
@@ -171,7 +199,20 @@ export class Device {
 	async #newKeys(clock: Clock): Promise<Keys> {
 		const named = { deviceName: this.name, created: clock.now() };
 		const identity = await seededIdentity(this.#random, named);
-		return { identity, groups: await createGroupCrypto({ identity, clock }) };
+		const groups = await createGroupCrypto({ identity, clock });
+		return { identity, exportAccount: () => identity.exportAccount(), groups };
+	}
+
+	/** Keys of a person who comes back: made by the platform, so a run with them is not had again from its seed. */
+	async #restore(account: AccountId, secret: AccountSecret) {
+		const clock = this.#clock();
+		const named = { deviceName: this.name, created: clock.now() };
+		const stored = await restoreIdentity(account, secret, named);
+		if (!stored) return undefined;
+		const identity = openIdentity(stored);
+		const groups = await createGroupCrypto({ identity, clock });
+		this.#keys = { identity, exportAccount: () => exportAccount(stored), groups };
+		return stored;
 	}
 
 	#clock(): Clock {
@@ -220,6 +261,12 @@ export class Device {
 				this.wire = new RelayWire(relay, this.name, handlers);
 				this.#world.wires.add(this.wire);
 				return this.wire.connection;
+			},
+			fetchCapsule: async (capsule) => {
+				const relay = this.#world.relay;
+				if (this.offline || !relay) return undefined;
+				const answer = await relay.fetchCapsule(capsule, this.name);
+				return answer.ok ? answer.sealed : undefined;
 			},
 			look: async (address) => {
 				const relay = this.#world.relay;

@@ -2,7 +2,8 @@
 // could not be had again with other keys.
 import { deviceIdOf, issueCertificate } from '../../../src/core/crypto/certificate.ts';
 import { signWith } from '../../../src/core/crypto/signing.ts';
-import type { Identity, Random } from '../../../src/core/ports.ts';
+import { createDeviceList } from '../../../src/core/crypto/device-list.ts';
+import type { AccountSecret, Identity, Random } from '../../../src/core/ports.ts';
 import { fromBase64Url, idFrom, type AccountId } from '../../../src/protocol/ids.ts';
 
 /** PKCS #8 (RFC 8410) of an Ed25519 key, up to its 32 bytes. */
@@ -14,24 +15,30 @@ async function keyPairFrom(random: Random) {
 	const { x = '' } = await crypto.subtle.exportKey('jwk', privateKey);
 	const publicKey = fromBase64Url(x);
 	if (!publicKey) throw new Error('the platform wrote a key that is no base64url');
-	return { privateKey, publicKey };
+	return { privateKey, publicKey, pkcs8 };
 }
 
 /** A new person on a new device. `created` in ms since 1970. */
 export async function seededIdentity(
 	random: Random,
 	{ deviceName, created }: { readonly deviceName: string; readonly created: number },
-): Promise<Identity> {
+): Promise<Identity & { exportAccount(): Promise<AccountSecret> }> {
 	const account = await keyPairFrom(random);
 	const device = await keyPairFrom(random);
 	const id = idFrom<AccountId>(account.publicKey);
+	const certificate = await issueCertificate(account.privateKey, {
+		...{ account: id, devicePublicKey: device.publicKey, deviceName, created },
+	});
 	return {
+		async exportAccount() {
+			const first = { account: id, certificate, created };
+			const deviceList = await createDeviceList(account.privateKey, first);
+			return { accountKey: account.pkcs8, deviceList };
+		},
 		account: id,
 		device: deviceIdOf(device.publicKey),
 		devicePublicKey: device.publicKey,
-		certificate: await issueCertificate(account.privateKey, {
-			...{ account: id, devicePublicKey: device.publicKey, deviceName, created },
-		}),
+		certificate,
 		sign: (purpose, bytes) => signWith(device.privateKey, purpose, bytes),
 	};
 }

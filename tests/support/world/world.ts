@@ -60,6 +60,7 @@ export class World {
 			looks: NO_RATE,
 			connections: NO_RATE,
 			registrations: NO_RATE,
+			capsules: NO_RATE,
 		};
 		this.relay = createRelay(
 			{
@@ -93,6 +94,14 @@ export class World {
 		this.#relayLife++;
 		this.relay = undefined;
 		for (const device of this.devices) device.wire?.cut();
+	}
+
+	/** A browser with nobody in it. */
+	addBlank(name: string): Device {
+		const device = new Device(this, name, 0);
+		this.devices.push(device);
+		device.open();
+		return device;
 	}
 
 	async addDevice(name: string): Promise<Device> {

@@ -1,0 +1,190 @@
+// Keeps what the relay has under the person's recovery code up to date, and notices when another device took it over: then
+// the person came back elsewhere, and this device only shows what it has.
+import { toBase64Url } from '../protocol/ids.ts';
+import { REFUSALS } from '../protocol/errors.ts';
+import { capsuleBytes, type CapsuleBytes } from './capsule-content.ts';
+import type { EngineContext } from './context.ts';
+import type { CapsuleKeys, RecoveryPorts, Touched } from './ports.ts';
+import type { RelaySession } from './relay-session.ts';
+import { ONLY, type RecoveryRow, type StoreName } from './records.ts';
+
+/** After somebody or something new, ms: what belongs to it comes a moment later. */
+const SOON = 10_000;
+/** Between two looks at what only changed, and between two puts, ms. */
+const SELDOM = 10 * 60_000;
+const BETWEEN_PUTS = 2 * 60_000;
+const RETRY_AFTER = 60_000;
+
+/** Of one row each, or changed by the person alone. */
+const OWN: ReadonlySet<StoreName> = new Set<StoreName>(['me', 'settings', 'recovery']);
+const KNOWN: ReadonlySet<StoreName> = new Set<StoreName>([
+	...(['people', 'conversations', 'groups', 'invites'] as const),
+]);
+
+export interface CapsuleKeeper {
+	touched(rows: readonly Touched[]): void;
+	/** Asks the relay, once in the life of an engine, whether this device still keeps the capsule: before anything is sent. */
+	check(): Promise<void>;
+	/** The relay is there. */
+	keep(): Promise<void>;
+}
+
+/** `signedOut`: the account was recovered on another device, and says so itself. */
+export function createCapsuleKeeper(
+	context: EngineContext,
+	session: () => RelaySession,
+	signedOut: () => void,
+): CapsuleKeeper {
+	const { recovery } = context;
+	if (!recovery) return NO_KEEPER;
+	return new Keeper({ context, recovery, session, signedOut });
+}
+
+const NO_KEEPER: CapsuleKeeper = {
+	touched: () => undefined,
+	check: () => Promise.resolve(),
+	keep: () => Promise.resolve(),
+};
+
+interface KeeperPorts {
+	readonly context: EngineContext;
+	readonly recovery: RecoveryPorts;
+	readonly session: () => RelaySession;
+	readonly signedOut: () => void;
+}
+
+class Keeper implements CapsuleKeeper {
+	readonly #ports: KeeperPorts;
+	/** Rows that were looked at. */
+	readonly #seen = new Set<string>();
+	#due = Infinity;
+	#cancel: () => void = () => undefined;
+	#lookedAt = -Infinity;
+	#putAt = -Infinity;
+	/** Whether the relay was asked, in the life of this engine, if it still has what it got. */
+	#asked = false;
+
+	constructor(ports: KeeperPorts) {
+		this.#ports = ports;
+	}
+
+	touched(rows: readonly Touched[]): void {
+		const now = this.#ports.context.clock.now();
+		for (const { store, key } of rows) {
+			if (OWN.has(store)) this.#plan(now + SOON);
+			if (!KNOWN.has(store)) continue;
+			const isNew = !this.#seen.has(`${store}/${key}`);
+			this.#seen.add(`${store}/${key}`);
+			this.#plan(isNew ? now + SOON : Math.max(now + SOON, this.#lookedAt + SELDOM));
+		}
+	}
+
+	async check(): Promise<void> {
+		const { context, session } = this.#ports;
+		const row = await context.store.get('recovery', ONLY);
+		if (this.#asked || row?.digest === undefined) return;
+		const keys = await context.crypto.capsuleKeys(row.code);
+		if (!keys) return;
+		const answer = await session().ask({ type: 'keepCapsule', capsule: keys.capsule });
+		this.#asked = answer.type === 'accepted';
+		if (answer.type === 'accepted') await this.#saved(row, row);
+		else if (answer.type === 'refused' && answer.code === 'capsule-taken') await this.#taken(keys);
+		else if (answer.type === 'refused' && answer.code === 'capsule-unknown') await this.#lost(row);
+	}
+
+	#plan(at: number): void {
+		if (at >= this.#due) return;
+		const { clock, lanes } = this.#ports.context;
+		this.#cancel();
+		this.#due = at;
+		this.#cancel = clock.schedule(Math.max(0, at - clock.now()), () => {
+			this.#due = Infinity;
+			lanes.run('capsule', () => this.keep());
+		});
+	}
+
+	async keep(): Promise<void> {
+		const { context, recovery, session } = this.#ports;
+		const { store, clock, crypto } = context;
+		const row = await store.get('recovery', ONLY);
+		const keys = row && (await crypto.capsuleKeys(row.code));
+		if (!row || !keys || !session().caughtUp) return;
+		if ((await store.get('me', ONLY))?.signedOut !== undefined) return;
+		this.#lookedAt = clock.now();
+		const content = await capsuleBytes(context, recovery);
+		if (!content) return;
+		const digest = toBase64Url(await crypto.sha256(content.bytes));
+		if (digest === row.digest) return;
+		if (clock.now() < this.#putAt + BETWEEN_PUTS) this.#plan(this.#putAt + BETWEEN_PUTS);
+		else await this.#put(row, keys, { content, digest });
+	}
+
+	async #put(row: RecoveryRow, keys: CapsuleKeys, kept: Kept): Promise<void> {
+		const sealed = await keys.seal(kept.content.bytes);
+		this.#putAt = this.#ports.context.clock.now();
+		const { capsule } = keys;
+		const { takesOver } = row;
+		const question = { type: 'putCapsule', capsule, sealed, takesOver } as const;
+		const answer = await this.#ports.session().ask(question);
+		const { leftOut } = kept.content;
+		if (answer.type === 'accepted') await this.#saved(row, { digest: kept.digest, leftOut });
+		else if (answer.type === 'refused') await this.#refused(row, keys, answer);
+	}
+
+	async #saved(
+		{ code }: RecoveryRow,
+		{ digest, leftOut }: Pick<RecoveryRow, 'digest' | 'leftOut'>,
+	): Promise<void> {
+		this.#asked = true;
+		const { persist, clock } = this.#ports.context;
+		const savedAt = clock.now();
+		await persist(async (tx) => {
+			const row = await tx.get('recovery', ONLY);
+			// Of a code that was renewed meanwhile nothing is kept yet.
+			if (row?.code !== code) return;
+			tx.put('recovery', ONLY, { ...row, digest, leftOut, savedAt, takesOver: false });
+		});
+	}
+
+	/** The relay was restored from a copy of before, or forgot: it is put again. */
+	async #lost({ code }: RecoveryRow): Promise<void> {
+		await this.#ports.context.persist(async (tx) => {
+			const row = await tx.get('recovery', ONLY);
+			if (row?.code === code) tx.put('recovery', ONLY, { ...row, digest: undefined });
+		});
+	}
+
+	async #refused(
+		row: RecoveryRow,
+		keys: CapsuleKeys,
+		{ code, retryAfter }: Refused,
+	): Promise<void> {
+		const { clock } = this.#ports.context;
+		if (code === 'capsule-taken' && !row.takesOver) return this.#taken(keys);
+		if (REFUSALS[code].retry !== 'later') return;
+		this.#putAt = -Infinity;
+		this.#plan(clock.now() + (retryAfter ?? RETRY_AFTER));
+	}
+
+	/** The relay alone is not believed: only a list that the account itself has signed signs a device out. */
+	async #taken(keys: CapsuleKeys): Promise<void> {
+		const { context, recovery, signedOut } = this.#ports;
+		const sealed = await context.relay.fetchCapsule(keys.capsule);
+		const plain = sealed && (await keys.open(sealed));
+		const content = plain && (await recovery.decode(plain));
+		if (!content?.ok || !(await recovery.isRemoved(content.value.deviceList))) return;
+		const at = context.clock.now();
+		await context.persist(async (tx) => {
+			const me = await tx.get('me', ONLY);
+			if (me && me.signedOut === undefined) tx.put('me', ONLY, { ...me, signedOut: at });
+		});
+		signedOut();
+	}
+}
+
+interface Kept {
+	readonly content: CapsuleBytes;
+	readonly digest: string;
+}
+
+type Refused = Extract<Awaited<ReturnType<RelaySession['ask']>>, { type: 'refused' }>;

@@ -1,0 +1,31 @@
+// Recovery codes, put together: the rows and keys of a device as a capsule, and a new device from one.
+import { decodeCapsule, encodeCapsule } from '../archive/capsule.ts';
+import { comeBack, type ComeBackPorts } from '../coming-back.ts';
+import { verifyDeviceList } from '../crypto/device-list.ts';
+import { exportAccount, type StoredIdentity } from '../crypto/identity.ts';
+import type { AccountSecret, Identity, RecoveryPorts } from '../ports.ts';
+
+/** For the engine of this device. */
+export function recoveryOf(stored: StoredIdentity): RecoveryPorts {
+	return recoveryWith(stored, () => exportAccount(stored));
+}
+
+export function recoveryWith(
+	{ account, device }: Pick<Identity, 'account' | 'device'>,
+	secret: () => Promise<AccountSecret>,
+): RecoveryPorts {
+	return {
+		exportAccount: secret,
+		encode: encodeCapsule,
+		decode: decodeCapsule,
+		async isRemoved(deviceList) {
+			const list = await verifyDeviceList(deviceList, account);
+			return list.ok && !list.value.devices.has(device);
+		},
+	};
+}
+
+/** Of {@link Client.comeBack}. */
+export function comeBackTo(ports: Omit<ComeBackPorts, 'decode'>, code: string) {
+	return comeBack({ ...ports, decode: decodeCapsule }, code);
+}
