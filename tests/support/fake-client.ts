@@ -226,9 +226,8 @@ export class FakeClient implements Client {
 
 	start(name: string): Promise<Me> {
 		if (!this.#me) {
-			const own = { account: this.#account(), device: this.#id<DeviceId>() };
-			const profile = { name, picture: null };
-			this.#me = { ...own, profile, created: this.#now(), signedOut: undefined };
+			const keys = { account: this.#account(), device: this.#id<DeviceId>(), signedOut: undefined };
+			this.#me = { ...keys, profile: { name, picture: null }, created: this.#now() };
 			const notes = this.#id<ConversationId>();
 			this.#conversations.set(notes, empty(notes, this.#now()));
 			this.#messages.set(notes, []);

@@ -10,6 +10,7 @@ export type SettingsPage =
 	| 'storage'
 	| 'import'
 	| 'backup'
+	| 'recovery'
 	| 'appearance'
 	| 'connection'
 	| 'about';

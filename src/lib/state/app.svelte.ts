@@ -9,8 +9,10 @@ import {
 	type ConversationId,
 	type Invite,
 	type LiveState,
+	type ComeBackFailure,
 	type Me,
 	type Presence,
+	type Recovery,
 	type Settings,
 	type StorageCondition,
 } from '../../core/model.ts';
@@ -34,6 +36,8 @@ export class App {
 	readonly people = new People(this);
 	readonly groups: Groups;
 	me = $state.raw<Me | undefined>();
+	/** Undefined without a recovery code. */
+	recovery = $state.raw<Recovery | undefined>();
 	settings = $state.raw<Settings>(DEFAULT_SETTINGS);
 	conversations = $state.raw<readonly Conversation[]>([]);
 	invites = $state.raw<readonly Invite[]>([]);
@@ -90,8 +94,11 @@ export class App {
 		this.#stops.push(this.client.watch((change) => this.#follow(change)));
 		const tick = setInterval(() => (this.now = Date.now()), 30_000);
 		this.#stops.push(() => clearInterval(tick));
-		const [me, settings] = await Promise.all([this.client.me(), this.client.settings()]);
+		const { client } = this;
+		const found = await Promise.all([client.me(), client.settings(), client.recovery()]);
+		const [me, settings, recovery] = found;
 		this.me = me;
+		this.recovery = recovery;
 		this.#useSettings(settings);
 		if (me) await Promise.all([this.#readList(), this.#readInvites()]);
 		this.visit = this.#canary.visit({
@@ -108,10 +115,15 @@ export class App {
 
 	/** Makes this person's identity. */
 	async begin(name: string): Promise<void> {
-		this.me = await this.client.start(name);
-		this.#canary.set();
-		this.visit = 'known';
-		await Promise.all([this.#readList(), this.#readInvites()]);
+		await this.#arrive(await this.client.start(name));
+	}
+
+	/** Makes this browser the one of the person with this recovery code; undefined once it is. */
+	async comeBack(code: string): Promise<ComeBackFailure | undefined> {
+		const back = await this.client.comeBack(code);
+		if (!back.ok) return back.error;
+		await this.#arrive(back.value);
+		return undefined;
 	}
 
 	/** The person accepts that what the browser cleared is gone. */
@@ -151,6 +163,13 @@ export class App {
 		return { path: reachable ? 'relay' : 'offline', online: false, typing: false, typists: [] };
 	}
 
+	async #arrive(me: Me): Promise<void> {
+		this.me = me;
+		this.#canary.set();
+		this.visit = 'known';
+		await Promise.all([this.#readList(), this.#readInvites()]);
+	}
+
 	/** A message touches one row of what may be a thousand. */
 	async #readEach(changed: ReadonlySet<ConversationId>): Promise<void> {
 		const found = await Promise.all([...changed].map((id) => this.client.conversation(id)));
@@ -175,7 +194,10 @@ export class App {
 		for (const id of change.conversations) this.#changed?.add(id);
 		if (change.conversations.size > 0) void this.#readList();
 		if (change.invites) void this.#readInvites();
-		if (change.me) void this.client.me().then((me) => (this.me = me));
+		if (change.me) {
+			void this.client.me().then((me) => (this.me = me));
+			void this.client.recovery().then((recovery) => (this.recovery = recovery));
+		}
 		if (change.settings) void this.client.settings().then((found) => this.#useSettings(found));
 	}
 }

@@ -9,6 +9,7 @@ const pages: Readonly<Record<SettingsPage, () => Promise<{ default: Component }>
 	storage: () => import('./Storage.svelte'),
 	import: () => import('./ImportChat.svelte'),
 	backup: () => import('./Backup.svelte'),
+	recovery: () => import('./Recovery.svelte'),
 	appearance: () => import('./Appearance.svelte'),
 	connection: () => import('./Connection.svelte'),
 	about: () => import('./About.svelte'),
