@@ -8,7 +8,7 @@ import { confirm, makeGroup, openDetails, openReceipts } from './group-people.ts
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const SETTINGS = [
 	...['profile', 'links', 'privacy', 'notifications'],
-	...['storage', 'backup', 'appearance', 'connection', 'about', 'import'],
+	...['storage', 'backup', 'recovery', 'appearance', 'connection', 'about', 'import'],
 ];
 
 test.skip(

@@ -1,0 +1,94 @@
+// The browser forgets, and a code brings the person back.
+import { expect, meet, test, type Person } from './fixtures.ts';
+
+/** Makes a recovery code as a person does, and returns it once the relay keeps what it brings back. */
+async function makeCode(person: Person): Promise<string> {
+	const { page } = person;
+	await person.visit('/settings/recovery');
+	await page.getByRole('button', { name: 'Make a recovery code' }).click();
+	const parts = await page
+		.getByRole('status', { name: 'Your recovery code' })
+		.locator('span')
+		.allInnerTexts();
+	expect(parts).toHaveLength(8);
+	await page.getByRole('button', { name: 'I have it' }).click();
+	const asked = page.getByRole('textbox', { name: /^Group \d$/ });
+	await expect(asked).toHaveCount(2);
+	await asked.first().fill('0000');
+	await asked.last().fill('0000');
+	await page.getByRole('button', { name: 'Done' }).click();
+	await expect(page.getByRole('alert')).toContainText('not what the code says');
+	for (const field of await asked.all()) {
+		const label = (await field.locator('xpath=..').innerText()).trim();
+		await field.fill((parts[Number(label.replace(/\D/g, '')) - 1] ?? '').toLowerCase());
+	}
+	await page.getByRole('button', { name: 'Done' }).click();
+	await expect(page.getByText('The code works from now on.')).toBeVisible();
+	await expect(page.getByText(/^Everything is kept/)).toBeVisible({ timeout: 30_000 });
+	return parts.join('-');
+}
+
+async function clearStorage({ page, gate }: Person): Promise<void> {
+	await page.goto(`${gate.origin}/healthz`);
+	await page.evaluate(
+		() =>
+			new Promise((resolve, reject) => {
+				const request = indexedDB.deleteDatabase('kith');
+				request.onsuccess = resolve;
+				request.onerror = reject;
+			}),
+	);
+}
+
+test('who was cleared comes back by code within 30 seconds, and talks', async ({ newPerson }) => {
+	test.slow();
+	const [ana, ben] = [await newPerson(), await newPerson()];
+	await meet(ana, ben);
+	const code = await makeCode(ana);
+	await clearStorage(ana);
+	await ana.visit('/');
+	await expect(ana.page.getByRole('heading', { name: /cleared Kith/ })).toBeVisible();
+	const begun = Date.now();
+	await ana.page.getByRole('button', { name: /I have a recovery code/ }).click();
+	const field = ana.page.getByRole('textbox', { name: 'Your recovery code' });
+	await field.fill(code.replace(/^..../, 'UUUU'));
+	await ana.page.getByRole('button', { name: 'Come back' }).click();
+	await expect(ana.page.getByRole('alert')).toContainText('Group 1 has a letter');
+	await field.fill(code.toLowerCase().replaceAll('-', ' '));
+	await ana.page.getByRole('button', { name: 'Come back' }).click();
+	await ana.open('Ben Okafor');
+	await ana.send('I am back');
+	await expect(ben.message('I am back')).toBeVisible();
+	await ben.send('so you are');
+	await expect(ana.message('so you are')).toBeVisible();
+	expect(Date.now() - begun).toBeLessThan(30_000);
+	await expect(ana.message('I am back', 'Read')).toBeVisible();
+	const list = ben.page.getByRole('navigation', { name: 'Conversations' });
+	await expect(list.getByRole('link').filter({ hasText: 'Ana Lindqvist' })).toHaveCount(1);
+	// The same code stays good, and the page says that it is kept again.
+	await ana.visit('/settings/recovery');
+	await expect(ana.page.getByText(/^Everything is kept/)).toBeVisible({ timeout: 30_000 });
+});
+
+test('in a new browser, and the old one says that it is signed out', async ({ newPerson }) => {
+	test.slow();
+	const [ana, ben, again] = [await newPerson(), await newPerson(), await newPerson()];
+	await meet(ana, ben);
+	const code = await makeCode(ana);
+	await ana.page.goto('about:blank');
+	await again.visit('/');
+	await again.page.getByRole('button', { name: 'I have a recovery code' }).click();
+	const field = again.page.getByRole('textbox', { name: 'Your recovery code' });
+	await field.fill(code.replaceAll(/[^-]/g, '0'));
+	await again.page.getByRole('button', { name: 'Come back' }).click();
+	await expect(again.page.getByRole('alert')).toContainText('Nothing is kept under this code');
+	await field.fill(code);
+	await again.page.getByRole('button', { name: 'Come back' }).click();
+	await again.open('Ben Okafor');
+	await again.send('from my new browser');
+	await expect(ben.message('from my new browser')).toBeVisible();
+	await again.visit('/settings/recovery');
+	await expect(again.page.getByText(/^Everything is kept/)).toBeVisible({ timeout: 30_000 });
+	await ana.visit('/');
+	await expect(ana.page.getByText('This browser was signed out')).toBeVisible();
+});
