@@ -4,6 +4,7 @@ import { toBase64Url } from '../protocol/ids.ts';
 import { REFUSALS } from '../protocol/errors.ts';
 import { capsuleBytes, type CapsuleBytes } from './capsule-content.ts';
 import type { EngineContext } from './context.ts';
+import type { CapsuleKeeper, CapsuleKeeping, Standing } from './capsule-standing.ts';
 import type { CapsuleKeys, RecoveryPorts, Touched } from './ports.ts';
 import type { RelaySession } from './relay-session.ts';
 import { ONLY, type RecoveryRow, type StoreName } from './records.ts';
@@ -21,30 +22,10 @@ const KNOWN: ReadonlySet<StoreName> = new Set<StoreName>([
 	...(['people', 'conversations', 'groups', 'invites'] as const),
 ]);
 
-export interface CapsuleKeeper {
-	touched(rows: readonly Touched[]): void;
-	/** Asks the relay, once in the life of an engine, whether this device still keeps the capsule: before anything is sent. */
-	check(): Promise<void>;
-	/** The relay is there. */
-	keep(): Promise<void>;
+/** The keeper of a device that `recovery` knows the account of. */
+export function capsuleKeeping(recovery: RecoveryPorts): CapsuleKeeping {
+	return (context, session, signedOut) => new Keeper({ context, recovery, session, signedOut });
 }
-
-/** `signedOut`: the account was recovered on another device, and says so itself. */
-export function createCapsuleKeeper(
-	context: EngineContext,
-	session: () => RelaySession,
-	signedOut: () => void,
-): CapsuleKeeper {
-	const { recovery } = context;
-	if (!recovery) return NO_KEEPER;
-	return new Keeper({ context, recovery, session, signedOut });
-}
-
-const NO_KEEPER: CapsuleKeeper = {
-	touched: () => undefined,
-	check: () => Promise.resolve(),
-	keep: () => Promise.resolve(),
-};
 
 interface KeeperPorts {
 	readonly context: EngineContext;
@@ -61,8 +42,6 @@ class Keeper implements CapsuleKeeper {
 	#cancel: () => void = () => undefined;
 	#lookedAt = -Infinity;
 	#putAt = -Infinity;
-	/** Whether the relay was asked, in the life of this engine, if it still has what it got. */
-	#asked = false;
 
 	constructor(ports: KeeperPorts) {
 		this.#ports = ports;
@@ -79,17 +58,14 @@ class Keeper implements CapsuleKeeper {
 		}
 	}
 
-	async check(): Promise<void> {
-		const { context, session } = this.#ports;
-		const row = await context.store.get('recovery', ONLY);
-		if (this.#asked || row?.digest === undefined) return;
-		const keys = await context.crypto.capsuleKeys(row.code);
+	async told(standing: Standing): Promise<void> {
+		const { store, crypto } = this.#ports.context;
+		const row = await store.get('recovery', ONLY);
+		const keys = row && (await crypto.capsuleKeys(row.code));
 		if (!keys) return;
-		const answer = await session().ask({ type: 'keepCapsule', capsule: keys.capsule });
-		this.#asked = answer.type === 'accepted';
-		if (answer.type === 'accepted') await this.#saved(row, row);
-		else if (answer.type === 'refused' && answer.code === 'capsule-taken') await this.#taken(keys);
-		else if (answer.type === 'refused' && answer.code === 'capsule-unknown') await this.#lost(row);
+		if (standing === 'ours' && row.digest !== undefined) await this.#saved(row, row);
+		if (standing === 'taken') await this.#taken(keys);
+		if (standing === 'lost') await this.#lost(row);
 	}
 
 	#plan(at: number): void {
@@ -135,7 +111,6 @@ class Keeper implements CapsuleKeeper {
 		{ code }: RecoveryRow,
 		{ digest, leftOut }: Pick<RecoveryRow, 'digest' | 'leftOut'>,
 	): Promise<void> {
-		this.#asked = true;
 		const { persist, clock } = this.#ports.context;
 		const savedAt = clock.now();
 		await persist(async (tx) => {

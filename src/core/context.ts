@@ -1,4 +1,5 @@
 // What every part of the engine is given: the world's ports, and the few things they share.
+import type { CapsuleKeeping } from './capsule-standing.ts';
 import type { Lanes } from './lanes.ts';
 import type {
 	Clock,
@@ -7,7 +8,6 @@ import type {
 	Log,
 	PeerLinks,
 	Random,
-	RecoveryPorts,
 	RelayLink,
 	SmallCrypto,
 	Store,
@@ -23,7 +23,7 @@ export interface EnginePorts {
 	readonly crypto: SmallCrypto;
 	readonly relay: RelayLink;
 	/** Undefined where no capsule is kept: a service worker runs for seconds. */
-	readonly recovery: RecoveryPorts | undefined;
+	readonly capsules: CapsuleKeeping | undefined;
 	/** Undefined where there is no WebRTC. */
 	readonly peers: PeerLinks | undefined;
 	readonly clock: Clock;

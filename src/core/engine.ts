@@ -4,7 +4,7 @@ import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Whisper } from '../protocol/content.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
 import { syncContactAddresses } from './contact-kit.ts';
-import { createCapsuleKeeper, type CapsuleKeeper } from './capsule-keeper.ts';
+import { capsuleStanding, type CapsuleKeeper } from './capsule-standing.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
 import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
@@ -78,12 +78,16 @@ class RunningEngine implements Engine {
 	readonly #presence: PresenceBoard;
 	readonly #inbox: Inbox;
 	readonly #outbox: Outbox;
-	readonly #capsules: CapsuleKeeper;
+	readonly #capsules: CapsuleKeeper | undefined;
 	readonly #unwatch: () => void;
 	/** Where a device can be signalled to: the channel it was last heard in. */
 	readonly #channelsByDevice = new Map<DeviceId, ChannelId>();
 	/** Whispers that could not be opened: those of an epoch whose commit is still being applied here will be. */
 	readonly #early: { readonly channel: ChannelId; readonly body: Uint8Array }[] = [];
+	/** The relay said in the life of this engine that this device is still the person's. */
+	#isOurs = false;
+	/** Where there is a recovery code: until the relay was asked how it stands. */
+	#holdsBack = false;
 	#skew = 0;
 	#upkeepDue = 0;
 	#stopped = false;
@@ -111,11 +115,13 @@ class RunningEngine implements Engine {
 		const session = () => this.session;
 		const routes = createDelivery(ports.clock, session, this.#mesh);
 		this.#outbox = createOutbox(context, session, routes);
-		this.#capsules = createCapsuleKeeper(context, session, () => this.#leaveStage());
+		this.#capsules = ports.capsules?.(context, session, () => this.#leaveStage());
 		this.session = startRelaySession(ports, this.#relayEvents());
 		this.#unwatch = ports.store.watch((rows) => this.#touched(rows));
 		context.lanes.run('start', async () => {
 			if ((await ports.store.get('me', ONLY))?.signedOut !== undefined) this.#leaveStage();
+			const { digest } = (await ports.store.get('recovery', ONLY)) ?? {};
+			this.#holdsBack = digest !== undefined && !this.#isOurs;
 		});
 		context.lanes.run('clock', async () => {
 			// Before the relay says what time it is, the last known offset is better than none.
@@ -235,18 +241,29 @@ class RunningEngine implements Engine {
 		const context = this.#context;
 		await this.#inbox.drained();
 		await breakStuckChannels(context);
-		await this.#capsules.check();
-		if (this.#stopped || !this.session.caughtUp) return;
+		if (!(await this.#maySend())) return;
 		await tellProfile(context);
 		await this.#registerAddresses();
 		await this.#outbox.pumpAll();
 		await this.#presence.announce();
 		this.#events.caughtUp();
-		context.lanes.run('capsule', () => this.#capsules.keep());
+		context.lanes.run('capsule', () => this.#capsules?.keep() ?? Promise.resolve());
 		const now = context.clock.now();
 		if (now < this.#upkeepDue) return;
 		this.#upkeepDue = now + UPKEEP_EVERY;
 		await upkeep(context);
+	}
+
+	/** Not once the person came back on another device; without a keeper who can prove that, nothing is risked. */
+	async #maySend(): Promise<boolean> {
+		if (this.#isOurs) return true;
+		const standing = await capsuleStanding(this.#context, this.session);
+		await this.#capsules?.told(standing);
+		this.#isOurs = standing === 'ours';
+		if (standing === 'taken' && !this.#capsules) this.#leaveStage();
+		const may = !this.#stopped && this.session.caughtUp;
+		if (may) this.#holdsBack = false;
+		return may;
 	}
 
 	async #registerAddresses(): Promise<void> {
@@ -322,13 +339,13 @@ class RunningEngine implements Engine {
 	/** Intentions written by any tab, or by the engine itself, are carried out as they appear. */
 	#touched(rows: readonly Touched[]): void {
 		if (this.#stopped) return;
-		this.#capsules.touched(rows);
+		this.#capsules?.touched(rows);
 		const { lanes } = this.#context;
 		const conversations = new Set<ConversationId>();
 		for (const { store, key } of rows) {
 			if (store === 'outbox') conversations.add(outboxKey.conversation(key));
 		}
-		for (const conversation of conversations) this.#outbox.pump(conversation);
+		if (!this.#holdsBack) for (const conversation of conversations) this.#outbox.pump(conversation);
 		if (rows.some(({ store }) => store === 'channels')) this.#hearEarly();
 		if (rows.some(({ store }) => store === 'invites' || store === 'contactAddresses')) {
 			lanes.run('addresses', () => this.#registerAddresses());

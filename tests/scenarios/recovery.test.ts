@@ -235,6 +235,28 @@ describe('coming back', () => {
 		expect(await textsOf(ana.device, ana.chat)).not.toContain('which one are you?');
 	});
 
+	test('a service worker of the old browser holds back what was written there', async () => {
+		const { world, ana, ben } = await withCode();
+		await comeBack(world, ana.device);
+		await world.pass(15_000);
+		ana.device.offline = true;
+		await ana.device.start();
+		await say(ana, 'from the old browser');
+		ana.device.crash();
+		ana.device.offline = false;
+		ana.device.inBackground = true;
+		await ana.device.start();
+		await world.pass(20_000);
+		expect(await textsOf(ben.device, ben.chat)).not.toContain('from the old browser');
+		// Where nobody came back it sends, as ever.
+		ben.device.crash();
+		ben.device.inBackground = true;
+		await ben.device.start();
+		const sent = await say(ben, 'in the background');
+		await world.pass(10_000);
+		expect(await deliveryOf(ben.device, sent)).not.toBe('queued');
+	});
+
 	test('a relay that only claims that another device came back signs nobody out', async () => {
 		const { world, ana, ben } = await withCode();
 		const record = capsuleIn(world);

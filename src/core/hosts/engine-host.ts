@@ -3,7 +3,8 @@ import { createGroupCrypto } from '../crypto/mls.ts';
 import { openIdentity, type StoredIdentity } from '../crypto/identity.ts';
 import { runEngine, type Engine, type EngineEvents } from '../engine.ts';
 import { createRelayLink } from '../links/relay-link.ts';
-import type { Log, PeerLinks, RecoveryPorts } from '../ports.ts';
+import type { CapsuleKeeping } from '../capsule-standing.ts';
+import type { Log, PeerLinks } from '../ports.ts';
 import { openWords, type PushAnswer, type PushQuestion, type ToEngine } from './changes.ts';
 import { systemClock, systemRandom, type Environment } from './environment.ts';
 
@@ -16,7 +17,7 @@ export interface HostOptions {
 	readonly origin: string;
 	readonly peers: PeerLinks | undefined;
 	/** Of the identity of this device; undefined where no capsule is kept. Its code is loaded when the engine starts. */
-	readonly recovery?: (stored: StoredIdentity) => Promise<RecoveryPorts>;
+	readonly capsules?: (stored: StoredIdentity) => Promise<CapsuleKeeping>;
 	readonly events: Pick<EngineEvents, 'received' | 'caughtUp'>;
 	/** A page wants the lock. */
 	yielded?(): void;
@@ -31,7 +32,7 @@ export async function hostEngine(options: HostOptions, signal: AbortSignal): Pro
 	if (!stored || signal.aborted) return;
 	const identity = openIdentity(stored);
 	const groups = await createGroupCrypto({ identity, clock: systemClock });
-	const recovery = await options.recovery?.(stored);
+	const capsules = await options.capsules?.(stored);
 	const store = environment.engineStore();
 	const hosted = connectTabs(options);
 	const engine = runEngine(
@@ -41,7 +42,7 @@ export async function hostEngine(options: HostOptions, signal: AbortSignal): Pro
 			groups,
 			crypto: environment.crypto,
 			relay: createRelayLink(options.origin),
-			recovery,
+			capsules,
 			peers: options.peers,
 			clock: systemClock,
 			random: systemRandom,

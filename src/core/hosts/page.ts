@@ -187,9 +187,9 @@ function startHere(options: PageOptions, environment: Environment, received: Rec
 	void import('./engine-host.ts').then(({ hostEngine }) => {
 		const { origin } = options;
 		const forEver = new AbortController().signal;
-		const recovery = async (stored: StoredIdentity) =>
-			(await import('./recovery.ts')).recoveryOf(stored);
-		const ports = { environment, origin, peers: undefined, recovery, events };
+		const capsules = async (stored: StoredIdentity) =>
+			(await import('./recovery.ts')).capsulesOf(stored);
+		const ports = { environment, origin, peers: undefined, capsules, events };
 		return hostEngine(ports, forEver);
 	});
 }

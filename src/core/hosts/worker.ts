@@ -36,7 +36,7 @@ async function start({ origin, peers }: WorkerStart): Promise<void> {
 				environment,
 				origin,
 				peers: links,
-				recovery: async (stored) => (await import('./recovery.ts')).recoveryOf(stored),
+				capsules: async (stored) => (await import('./recovery.ts')).capsulesOf(stored),
 				events: {
 					received: (conversations) =>
 						tell({ type: 'received', conversations: [...conversations] }),

@@ -1,5 +1,6 @@
 // One device of the world: the true engine and client on a disk that outlives them. Crashing it throws engine and client
 // away between any two steps; what was committed stays.
+import { capsuleKeeping } from '../../../src/core/capsule-keeper.ts';
 import { openClient, type Client } from '../../../src/core/client.ts';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
 import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
@@ -56,6 +57,8 @@ export class Device {
 	engine: Engine | undefined;
 	client!: Client;
 	wire: RelayWire | undefined;
+	/** Runs as a service worker does: nothing of what takes long. */
+	inBackground = false;
 	/** No network at all while set. */
 	offline = false;
 
@@ -95,7 +98,9 @@ export class Device {
 				groups: busy.order(groups),
 				crypto,
 				relay,
-				recovery: busy.order(recoveryWith(identity, exported)),
+				capsules: this.inBackground
+					? undefined
+					: capsuleKeeping(busy.order(recoveryWith(identity, exported))),
 				peers: this.#world.direct ? this.#world.air.port() : undefined,
 				clock,
 				random,
