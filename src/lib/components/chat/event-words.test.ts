@@ -15,7 +15,7 @@ const [me, ana, ben, cem, dov, eli, gone] = (
 
 function speakers(locale: string) {
 	const self: Me = {
-		...{ account: me, device: 'd' as DeviceId, created: 0 },
+		...{ account: me, device: 'd' as DeviceId, created: 0, signedOut: undefined },
 		profile: { name: 'Sam Okafor', picture: null },
 	};
 	const people = new People({ me: self, conversations: [] });
