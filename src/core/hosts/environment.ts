@@ -1,7 +1,7 @@
 // What every context of this origin opens first: the database, the keys in it, and the store over both. Where there is
 // no IndexedDB it is all in memory, and says so.
 import { smallCrypto } from '../crypto/small-crypto.ts';
-import { createIdentity, restoreIdentity, type StoredIdentity } from '../crypto/identity.ts';
+import type { StoredIdentity } from '../crypto/identity.ts';
 import { createDataKey, createSealer, type StoredDataKey } from '../crypto/sealing.ts';
 import type { AccountSecret, Clock, Random, SmallCrypto, Store } from '../ports.ts';
 import type { AccountId } from '../../protocol/ids.ts';
@@ -59,7 +59,11 @@ async function keep<Value>(
 	});
 }
 
-function newIdentity(): Promise<StoredIdentity> {
+/** Wanted once in a device's life: most visits do without the code that makes keys. */
+const loadIdentities = () => import('../crypto/identity.ts');
+
+async function newIdentity(): Promise<StoredIdentity> {
+	const { createIdentity } = await loadIdentities();
 	return createIdentity({ deviceName: deviceName(), created: Date.now() });
 }
 
@@ -70,6 +74,7 @@ async function restored(
 	secret: AccountSecret,
 ): Promise<StoredIdentity | undefined> {
 	if (before?.account === account) return before;
+	const { restoreIdentity } = await loadIdentities();
 	return restoreIdentity(account, secret, { deviceName: deviceName(), created: Date.now() });
 }
 
