@@ -53,20 +53,31 @@ describe('settings', () => {
 		});
 	});
 
+	it('names what is no setting: a mistyped one would be ignored', () => {
+		expect(mistakes({ KITH_PROT: '9000', KITH_DATA: '/srv/kith', PATH: '/bin' })).toEqual([
+			'KITH_PROT is not a setting.',
+		]);
+	});
+
 	it('reads a file, and the environment wins', () => {
 		const KITH_CONFIG = file('{"port": 1234, "registration": "closed"}');
 		expect(config({ KITH_CONFIG })).toMatchObject({ port: 1234, registration: 'closed' });
-		expect(config({ KITH_CONFIG, PORT: '5' })).toMatchObject({ port: 5, registration: 'closed' });
+		expect(config({ KITH_CONFIG, KITH_PORT: '5', PORT: '6' })).toMatchObject({
+			port: 5,
+			registration: 'closed',
+		});
 	});
 
 	it('says one sentence per mistake, and all of them', () => {
-		expect(mistakes({ PORT: 'abc', KITH_REGISTRATION: 'maybe', KITH_PUSH_CONTACT: 'me' })).toEqual([
-			'PORT must be a whole number from 0 to 65535, not "abc".',
+		expect(
+			mistakes({ KITH_PORT: 'abc', KITH_REGISTRATION: 'maybe', KITH_PUSH_CONTACT: 'me' }),
+		).toEqual([
+			'KITH_PORT must be a whole number from 0 to 65535, not "abc".',
 			'KITH_REGISTRATION must be open or closed, not "maybe".',
 			'KITH_PUSH_CONTACT must be a mailto: or https: address, not "me".',
 		]);
 		expect(mistakes({ PORT: '70000' })).toEqual([
-			'PORT must be a whole number from 0 to 65535, not 70000.',
+			'KITH_PORT must be a whole number from 0 to 65535, not 70000.',
 		]);
 		expect(mistakes({ KITH_ICE: 'http://x' })).toEqual([
 			'KITH_ICE must list stun:, turn: or turns: addresses, not "http://x".',

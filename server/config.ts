@@ -97,7 +97,7 @@ type Setting = keyof typeof schema.entries;
 const VARIABLES: Readonly<
 	Record<Setting, [name: string, kind: 'text' | 'number' | 'list' | 'json']>
 > = {
-	port: ['PORT', 'number'],
+	port: ['KITH_PORT', 'number'],
 	host: ['KITH_HOST', 'text'],
 	data: ['KITH_DATA', 'text'],
 	build: ['KITH_BUILD', 'text'],
@@ -118,15 +118,28 @@ const VARIABLES: Readonly<
 	limits: ['KITH_LIMITS', 'json'],
 };
 
+/** `KITH_VERSION` names the build, and `npm start` makes one. */
+const KNOWN = new Set([
+	'KITH_CONFIG',
+	'KITH_VERSION',
+	...Object.values(VARIABLES).map(([name]) => name),
+]);
+
 export type ConfigResult =
 	| { readonly ok: true; readonly config: Config }
 	/** One sentence per mistake. */
 	| { readonly ok: false; readonly mistakes: readonly string[] };
 
 /** Reads the settings from the environment, and from the file that its KITH_CONFIG names. */
-export function readConfig(
-	environment: Readonly<Record<string, string | undefined>>,
-): ConfigResult {
+export function readConfig(given: Readonly<Record<string, string | undefined>>): ConfigResult {
+	// What platforms that run other people's programs call it.
+	const environment: Readonly<Record<string, string | undefined>> = {
+		...given,
+		KITH_PORT: given.KITH_PORT || given.PORT,
+	};
+	const strange = Object.keys(given).filter((name) => name.startsWith('KITH_') && !KNOWN.has(name));
+	if (strange.length > 0)
+		return { ok: false, mistakes: strange.map((name) => `${name} is not a setting.`) };
 	const path = environment.KITH_CONFIG;
 	const file = path ? readSettings(path) : {};
 	if (typeof file === 'string') return { ok: false, mistakes: [file] };

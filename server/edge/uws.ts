@@ -102,7 +102,7 @@ export function listen(options: EdgeOptions): Promise<Edge> {
 
 function portTaken({ host, port }: EdgeOptions): string {
 	const where = host === null ? `Port ${port}` : `Port ${port} of ${host}`;
-	return `${where} cannot be had: another program listens there, or it needs more rights. Set PORT to another one.`;
+	return `${where} cannot be had: another program listens there, or it needs more rights. Set KITH_PORT to another one.`;
 }
 
 class UwsSocket implements Socket {

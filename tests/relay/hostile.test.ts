@@ -1,5 +1,5 @@
-// Frames from people who do not wish us well, against the real process. The seed is printed; KITH_SEED repeats a
-// run, KITH_FRAMES changes its length.
+// Frames from people who do not wish us well, against the real process. The seed is printed; SEED repeats a
+// run, FRAMES changes its length.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCbor } from '../../src/protocol/codec.ts';
 import { downFrames, upFrames, type UpFrame } from '../../src/protocol/frames.ts';
@@ -16,8 +16,8 @@ import {
 } from '../support/relay-client.ts';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
 
-const SEED = Number(process.env.KITH_SEED ?? 20_260_101);
-const FRAMES = Number(process.env.KITH_FRAMES ?? 100_000);
+const SEED = Number(process.env.SEED ?? 20_260_101);
+const FRAMES = Number(process.env.FRAMES ?? 100_000);
 /** Memory that the relay may gain from all of it: frames in flight, caches, and what the collector leaves lying. */
 const MAX_GROWTH = 256 * 1024 * 1024;
 

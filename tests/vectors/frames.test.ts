@@ -1,6 +1,6 @@
 // The wire as it was recorded, per protocol version. Old recordings stay: a relay of today reads the frames of then.
 // When this fails, the wire changed. Either undo it, or raise PROTOCOL_VERSION and record a new version beside the old:
-// KITH_RECORD=1 npx vitest run tests/vectors/frames.test.ts
+// RECORD=1 npx vitest run tests/vectors/frames.test.ts
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
@@ -84,7 +84,7 @@ function load(): Recording[] {
 	return JSON.parse(readFileSync(FILE, 'utf8')) as Recording[];
 }
 
-if (process.env.KITH_RECORD) {
+if (process.env.RECORD) {
 	const others = load().filter(({ version }) => version !== PROTOCOL_VERSION);
 	writeFileSync(FILE, `${JSON.stringify([...others, record()], null, '\t')}\n`);
 }

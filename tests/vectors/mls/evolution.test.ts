@@ -1,11 +1,11 @@
-// The gate (encryption.md): random lives of groups. A few seeds always; KITH_SEEDS=1000 for all of them, and
-// KITH_FIRST_SEED to look at one that failed.
+// The gate (encryption.md): random lives of groups. A few seeds always; SEEDS=1000 for all of them, and
+// FIRST_SEED to look at one that failed.
 import { beforeAll, describe, test } from 'vitest';
 import { Evolution, makeDevices } from './evolution.ts';
 import type { Device } from './evolution.ts';
 
-const SEEDS = Number(process.env['KITH_SEEDS'] ?? 40);
-const FIRST = Number(process.env['KITH_FIRST_SEED'] ?? 1);
+const SEEDS = Number(process.env['SEEDS'] ?? 40);
+const FIRST = Number(process.env['FIRST_SEED'] ?? 1);
 const STEPS = 16;
 const DEVICES = 14;
 
