@@ -11,6 +11,7 @@ import type { Result, Store, Transaction } from './ports.ts';
 import {
 	inConversation,
 	messageKey,
+	MOST_INVITES,
 	ONLY,
 	outboxKey,
 	type ConversationRow,
@@ -28,7 +29,6 @@ import {
 
 /** Messages that one reading can cover; more than anybody reads at once. */
 const MOST_READ = 20_000;
-const MOST_INVITES = 1_000;
 /** A text that has to be sealed yet. */
 const UNSEALED = { kind: 'text', sealed: undefined, replaces: undefined } as const;
 

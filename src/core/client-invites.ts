@@ -14,7 +14,7 @@ import { must } from './client-intentions.ts';
 import { putPerson } from './group-sight.ts';
 import type { Invite, InvitePreview } from './model.ts';
 import type { Transaction } from './ports.ts';
-import { inConversation, ONLY } from './records.ts';
+import { inConversation, MOST_INVITES, ONLY } from './records.ts';
 import { newConversation } from './threads.ts';
 
 const SECRET_BYTES = 32;
@@ -65,7 +65,7 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 
 async function createInvite(
 	{ store, crypto, clock, random }: ClientPorts,
-	{ kind, expires }: NewInvite,
+	{ kind, expires, unlessOne }: NewInvite,
 ): Promise<Invite> {
 	const secret = random.bytes(SECRET_BYTES);
 	const { address } = await crypto.inviteKeys(secret);
@@ -78,12 +78,23 @@ async function createInvite(
 		expires: expires ?? (kind === 'one-time' ? created + ONE_TIME_LIFETIME : undefined),
 		state: 'pending',
 	};
-	await must(store, (tx) => {
+	return must(store, async (tx) => {
+		const known = unlessOne && (await liveInvite(tx, kind));
+		if (known) return known;
 		const row = { invite, secret, welcome: '', keyPackageRef: undefined, todo: 'put' } as const;
 		tx.put('invites', address, row);
-		return Promise.resolve();
+		return invite;
 	});
-	return invite;
+}
+
+async function liveInvite(tx: Transaction, kind: Invite['kind']): Promise<Invite | undefined> {
+	const all = await tx.list('invites', { prefix: '', limit: MOST_INVITES });
+	const live = all.map(({ value }) => value.invite).filter(({ state }) => isLive(state));
+	return live.find((invite) => invite.kind === kind);
+}
+
+function isLive(state: Invite['state']): boolean {
+	return state === 'open' || state === 'pending';
 }
 
 async function lookBehind(

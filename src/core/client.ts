@@ -68,6 +68,8 @@ export interface NewInvite {
 	readonly kind: 'one-time' | 'reusable';
 	/** ms since 1970, or undefined for the default (one-time: 7 days; reusable: until revoked). */
 	readonly expires?: number;
+	/** Nothing is made where one of this kind can still be used: that one is returned. */
+	readonly unlessOne?: boolean;
 }
 
 /** What the person should do for notifications to work, first problem first. */

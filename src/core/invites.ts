@@ -6,10 +6,9 @@ import { DEFAULT_RETENTION } from '../protocol/limits.ts';
 import type { EngineContext } from './context.ts';
 import type { RelaySession } from './relay-session.ts';
 import type { Transaction } from './ports.ts';
-import { ONLY, type InviteRow, type KeyPackageRow } from './records.ts';
+import { MOST_INVITES, ONLY, type InviteRow, type KeyPackageRow } from './records.ts';
 
 const USES_PER_DAY = 20;
-const MOST_INVITES = 1_000;
 
 function policyOf({ invite }: InviteRow): AddressPolicy {
 	const oneTime = invite.kind === 'one-time';

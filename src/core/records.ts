@@ -362,6 +362,9 @@ export function placeOf(key: string): {
 	const slash = key.indexOf('/');
 	return { conversation: key.slice(0, slash) as ConversationId, position: key.slice(slash + 1) };
 }
+/** Links that a device looks through at once. */
+export const MOST_INVITES = 1_000;
+
 export const inConversation = (conversation: ConversationId): string => `${conversation}/`;
 
 /** Outbox keys: what is not text sorts before all text ('!' is below every hex digit). */

@@ -81,6 +81,22 @@ describe('a one-time link', () => {
 	});
 });
 
+test('the link that stands for somebody is made once, whoever asks at the same time', async () => {
+	const { world, devices } = await household(60, 'Ana');
+	const [ana] = devices as [Device];
+	const ask = () => ana.client.createInvite({ kind: 'reusable', unlessOne: true });
+	const asked = await Promise.all([ask(), ask(), ask()]);
+	await world.flush();
+	expect(new Set(asked.map(({ address }) => address)).size).toBe(1);
+	expect(await ask()).toMatchObject({ address: asked[0]?.address, state: 'open' });
+	await ana.client.revokeInvite(asked[0]?.address);
+	const next = await ask();
+	expect(next.address).not.toBe(asked[0]?.address);
+	expect((await ana.client.invites()).map(({ state }) => state).sort()).toEqual([
+		...['pending', 'revoked'],
+	]);
+});
+
 describe('a link that is withdrawn', () => {
 	test('AD-4 refuses those who come after, and says so', async () => {
 		const { world, devices } = await household(53, 'Ana', 'Ben');

@@ -36,7 +36,11 @@ export class FakeInvites implements Pick<
 		return Promise.resolve(this.#invites);
 	}
 
-	createInvite({ kind, expires }: NewInvite): Promise<Invite> {
+	createInvite({ kind, expires, unlessOne }: NewInvite): Promise<Invite> {
+		const known = this.#invites.find(
+			(each) => each.kind === kind && (each.state === 'open' || each.state === 'pending'),
+		);
+		if (unlessOne && known) return Promise.resolve(known);
 		const { now, id, fragment, isOnline, changed } = this.#host;
 		const invite: Invite = {
 			address: id(),

@@ -134,9 +134,7 @@ export class App {
 
 	/** Makes the reusable link if there is none. */
 	async ensureOwnLink(): Promise<void> {
-		await this.#readInvites();
-		if (this.ownLink) return;
-		await this.client.createInvite({ kind: 'reusable' });
+		await this.client.createInvite({ kind: 'reusable', unlessOne: true });
 		await this.#readInvites();
 	}
 
