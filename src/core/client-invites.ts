@@ -14,14 +14,17 @@ import { must } from './client-intentions.ts';
 import { putPerson } from './group-sight.ts';
 import type { Invite, InvitePreview } from './model.ts';
 import type { Transaction } from './ports.ts';
-import { inConversation, MOST_INVITES, ONLY } from './records.ts';
+import { inConversation, MOST_INVITES, ONLY, type InviteRow } from './records.ts';
 import { newConversation } from './threads.ts';
 
 const SECRET_BYTES = 32;
 /** users.md 6: a one-time link lives for a week. */
 const ONE_TIME_LIFETIME = 7 * 24 * 60 * 60_000;
 
-type InviteDoor = Pick<Client, 'createInvite' | 'revokeInvite' | 'previewInvite' | 'acceptInvite'>;
+type InviteDoor = Pick<
+	Client,
+	'createInvite' | 'ownInvite' | 'revokeInvite' | 'previewInvite' | 'acceptInvite'
+>;
 
 interface Looked {
 	readonly address: Address;
@@ -46,6 +49,7 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 
 	return {
 		createInvite: (options) => createInvite(ports, options),
+		ownInvite: () => ownInvite(ports),
 		revokeInvite: (address) =>
 			must(store, async (tx) => {
 				const row = await tx.get('invites', address);
@@ -63,10 +67,44 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 	};
 }
 
-async function createInvite(
-	{ store, crypto, clock, random }: ClientPorts,
-	{ kind, expires, unlessOne }: NewInvite,
-): Promise<Invite> {
+async function createInvite(ports: ClientPorts, options: NewInvite): Promise<Invite> {
+	const row = await newInvite(ports, options);
+	await must(ports.store, (tx) => {
+		tx.put('invites', row.invite.address, row);
+		return Promise.resolve();
+	});
+	return row.invite;
+}
+
+/** Which one it is stands with the person: of two tabs that ask at once, the second finds the first one's. */
+async function ownInvite(ports: ClientPorts): Promise<Invite> {
+	const fresh = await newInvite(ports, { kind: 'reusable' });
+	return must(ports.store, async (tx) => {
+		const me = await tx.get('me', ONLY);
+		if (!me) throw new Error('Nobody has started here');
+		const known = (await tx.get('invites', me.link ?? ''))?.invite ?? (await anyOf(tx));
+		const own = known && isLive(known) ? known : fresh.invite;
+		if (own === fresh.invite) tx.put('invites', own.address, fresh);
+		if (own.address !== me.link) tx.put('me', ONLY, { ...me, link: own.address });
+		return own;
+	});
+}
+
+/** Before it stood with the person, it was any that could be used. */
+async function anyOf(tx: Transaction): Promise<Invite | undefined> {
+	const all = await tx.list('invites', { prefix: '', limit: MOST_INVITES });
+	const invites = all.map(({ value }) => value.invite);
+	return invites.find((invite) => invite.kind === 'reusable' && isLive(invite));
+}
+
+function isLive({ state }: Invite): boolean {
+	return state === 'open' || state === 'pending';
+}
+
+async function newInvite(
+	{ crypto, clock, random }: ClientPorts,
+	{ kind, expires }: NewInvite,
+): Promise<InviteRow> {
 	const secret = random.bytes(SECRET_BYTES);
 	const { address } = await crypto.inviteKeys(secret);
 	const created = clock.now();
@@ -78,23 +116,7 @@ async function createInvite(
 		expires: expires ?? (kind === 'one-time' ? created + ONE_TIME_LIFETIME : undefined),
 		state: 'pending',
 	};
-	return must(store, async (tx) => {
-		const known = unlessOne && (await liveInvite(tx, kind));
-		if (known) return known;
-		const row = { invite, secret, welcome: '', keyPackageRef: undefined, todo: 'put' } as const;
-		tx.put('invites', address, row);
-		return invite;
-	});
-}
-
-async function liveInvite(tx: Transaction, kind: Invite['kind']): Promise<Invite | undefined> {
-	const all = await tx.list('invites', { prefix: '', limit: MOST_INVITES });
-	const live = all.map(({ value }) => value.invite).filter(({ state }) => isLive(state));
-	return live.find((invite) => invite.kind === kind);
-}
-
-function isLive(state: Invite['state']): boolean {
-	return state === 'open' || state === 'pending';
+	return { invite, secret, welcome: '', keyPackageRef: undefined, todo: 'put' };
 }
 
 async function lookBehind(

@@ -95,8 +95,8 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 	};
 }
 
-export function viewMe({ account, device, profile, created, signedOut }: MeRow): Me {
-	return { account, device, profile, created, signedOut };
+export function viewMe({ account, device, profile, created, signedOut, link }: MeRow): Me {
+	return { account, device, profile, created, signedOut, link };
 }
 
 export function createQueries(store: Store): Queries {

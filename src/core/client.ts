@@ -68,8 +68,6 @@ export interface NewInvite {
 	readonly kind: 'one-time' | 'reusable';
 	/** ms since 1970, or undefined for the default (one-time: 7 days; reusable: until revoked). */
 	readonly expires?: number;
-	/** Nothing is made where one of this kind can still be used: that one is returned. */
-	readonly unlessOne?: boolean;
 }
 
 /** What the person should do for notifications to work, first problem first. */
@@ -155,6 +153,8 @@ export interface Client {
 
 	invites(): Promise<readonly Invite[]>;
 	createInvite(options: NewInvite): Promise<Invite>;
+	/** The reusable link that stands for this person; made where none can be used. Needs `start` first. */
+	ownInvite(): Promise<Invite>;
 	revokeInvite(address: Invite['address']): Promise<void>;
 	/** `fragment`: what stands after `#`. Never uses a link up, never throws. */
 	previewInvite(fragment: string): Promise<InvitePreview>;

@@ -41,6 +41,8 @@ export interface Me {
 	readonly created: number;
 	/** Since when the account is on another device, and this one only shows what it has; ms. */
 	readonly signedOut: number | undefined;
+	/** The reusable link that stands for this person, if one was made; it may be taken back by now. */
+	readonly link?: Address | undefined;
 }
 
 export type Verification =

@@ -38,6 +38,8 @@ export interface MeRow {
 	readonly profileVersion: number;
 	/** When this device learned that the account was recovered elsewhere, ms: from then on it only shows what it has. */
 	readonly signedOut?: number;
+	/** The reusable link that stands for the person; it may be used up or taken back by now. */
+	readonly link?: Address;
 }
 
 /** The person's recovery code, and what is kept under it. */

@@ -133,3 +133,24 @@ test('who is here already talks as themselves, and a second visit opens the conv
 	await ben.visit(link);
 	await expect(ben.message('it is me')).toBeVisible();
 });
+
+test('a newcomer has one link of their own, in every tab and at every visit', async ({
+	newPerson,
+}) => {
+	const ana = await newPerson();
+	await ana.start('Ana Lindqvist');
+	const link = await ana.link();
+	const other = await ana.page.context().newPage();
+	await other.goto(`${ana.gate.origin}/settings/links`);
+	await ana.visit('/settings/links');
+	for (const page of [ana.page, other]) {
+		await expect(page.getByText('Your invite link')).toBeVisible();
+		await expect(page.getByRole('button', { name: 'Take back' })).toHaveCount(1);
+	}
+	expect(await ana.link()).toBe(link);
+	// Taken back, it is followed by another at once.
+	await ana.page.getByRole('button', { name: 'Take back' }).click();
+	await expect(ana.page.getByText(/^taken back/)).toHaveCount(1);
+	await expect(ana.page.getByRole('button', { name: 'Take back' })).toHaveCount(1);
+	expect(await ana.link()).not.toBe(link);
+});

@@ -84,7 +84,7 @@ describe('a one-time link', () => {
 test('the link that stands for somebody is made once, whoever asks at the same time', async () => {
 	const { world, devices } = await household(60, 'Ana');
 	const [ana] = devices as [Device];
-	const ask = () => ana.client.createInvite({ kind: 'reusable', unlessOne: true });
+	const ask = () => ana.client.ownInvite();
 	const asked = await Promise.all([ask(), ask(), ask()]);
 	await world.flush();
 	expect(new Set(asked.map(({ address }) => address)).size).toBe(1);

@@ -13,7 +13,7 @@ export async function fillDemo(
 	options: { readonly started: boolean; readonly alone: boolean },
 ): Promise<void> {
 	const maya = idFrom<AccountId>(Uint8Array.from({ length: 32 }, (_, at) => (at * 53 + 4) & 255));
-	client.setPreview('open', {
+	client.links.setPreview('open', {
 		kind: 'open',
 		account: maya,
 		profile: { name: 'Maya Lindqvist', picture: null },
@@ -21,10 +21,10 @@ export async function fillDemo(
 		existing: undefined,
 	});
 	for (const reason of ['used', 'expired', 'revoked', 'unknown', 'limit'] as const) {
-		client.setPreview(reason, { kind: 'closed', reason });
+		client.links.setPreview(reason, { kind: 'closed', reason });
 	}
-	client.setPreview('offline', { kind: 'offline' });
-	client.setPreview('own', { kind: 'own' });
+	client.links.setPreview('offline', { kind: 'offline' });
+	client.links.setPreview('own', { kind: 'own' });
 	if (!options.started) return;
 	await client.start('Sam Okafor');
 	if (options.alone) return;

@@ -88,7 +88,7 @@ export class FakeClient implements Client {
 		},
 		now: () => this.#now(),
 	});
-	readonly #invites = new FakeInvites({
+	readonly links = new FakeInvites({
 		now: () => this.#now(),
 		id: () => this.#id(),
 		fragment: () => `${this.#id<Address>()}.${this.#account()}`,
@@ -106,12 +106,12 @@ export class FakeClient implements Client {
 	readonly newRecoveryCode = this.#recovery.newRecoveryCode.bind(this.#recovery);
 	readonly useRecoveryCode = this.#recovery.useRecoveryCode.bind(this.#recovery);
 	readonly comeBack = this.#recovery.comeBack.bind(this.#recovery);
-	readonly setPreview = this.#invites.setPreview.bind(this.#invites);
-	readonly invites = this.#invites.invites.bind(this.#invites);
-	readonly createInvite = this.#invites.createInvite.bind(this.#invites);
-	readonly revokeInvite = this.#invites.revokeInvite.bind(this.#invites);
-	readonly previewInvite = this.#invites.previewInvite.bind(this.#invites);
-	readonly acceptInvite = this.#invites.acceptInvite.bind(this.#invites);
+	readonly invites = this.links.invites.bind(this.links);
+	readonly ownInvite = this.links.ownInvite.bind(this.links);
+	readonly createInvite = this.links.createInvite.bind(this.links);
+	readonly revokeInvite = this.links.revokeInvite.bind(this.links);
+	readonly previewInvite = this.links.previewInvite.bind(this.links);
+	readonly acceptInvite = this.links.acceptInvite.bind(this.links);
 	readonly createGroup = this.groups.createGroup.bind(this.groups);
 	readonly changeGroup = this.groups.changeGroup.bind(this.groups);
 	readonly members = this.groups.members.bind(this.groups);
@@ -221,13 +221,13 @@ export class FakeClient implements Client {
 	}
 
 	me(): Promise<Me | undefined> {
-		return Promise.resolve(this.#me);
+		return Promise.resolve(this.#me && { ...this.#me, link: this.links.own });
 	}
 
 	start(name: string): Promise<Me> {
 		if (!this.#me) {
-			const keys = { account: this.#account(), device: this.#id<DeviceId>(), signedOut: undefined };
-			this.#me = { ...keys, profile: { name, picture: null }, created: this.#now() };
+			const id = { account: this.#account(), device: this.#id<DeviceId>(), signedOut: undefined };
+			this.#me = { ...id, profile: { name, picture: null }, created: this.#now() };
 			const notes = this.#id<ConversationId>();
 			this.#conversations.set(notes, empty(notes, this.#now()));
 			this.#messages.set(notes, []);

@@ -18,11 +18,13 @@ interface FakeInviteHost {
 
 export class FakeInvites implements Pick<
 	Client,
-	'invites' | 'createInvite' | 'revokeInvite' | 'previewInvite' | 'acceptInvite'
+	'invites' | 'createInvite' | 'ownInvite' | 'revokeInvite' | 'previewInvite' | 'acceptInvite'
 > {
 	readonly #host: FakeInviteHost;
 	readonly #previews = new Map<string, InvitePreview>();
 	#invites: Invite[] = [];
+	/** The link that stands for the person. */
+	own: Address | undefined;
 
 	constructor(host: FakeInviteHost) {
 		this.#host = host;
@@ -36,11 +38,7 @@ export class FakeInvites implements Pick<
 		return Promise.resolve(this.#invites);
 	}
 
-	createInvite({ kind, expires, unlessOne }: NewInvite): Promise<Invite> {
-		const known = this.#invites.find(
-			(each) => each.kind === kind && (each.state === 'open' || each.state === 'pending'),
-		);
-		if (unlessOne && known) return Promise.resolve(known);
+	createInvite({ kind, expires }: NewInvite): Promise<Invite> {
 		const { now, id, fragment, isOnline, changed } = this.#host;
 		const invite: Invite = {
 			address: id(),
@@ -53,6 +51,16 @@ export class FakeInvites implements Pick<
 		this.#invites = [invite, ...this.#invites];
 		changed();
 		return Promise.resolve(invite);
+	}
+
+	async ownInvite(): Promise<Invite> {
+		const known = this.#invites.find(
+			({ address, state }) => address === this.own && (state === 'open' || state === 'pending'),
+		);
+		if (known) return known;
+		const made = await this.createInvite({ kind: 'reusable' });
+		this.own = made.address;
+		return made;
 	}
 
 	revokeInvite(address: Address): Promise<void> {

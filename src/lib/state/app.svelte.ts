@@ -61,7 +61,8 @@ export class App {
 	/** The reusable link that stands for this person. */
 	readonly ownLink = $derived(
 		this.invites.find(
-			(each) => each.kind === 'reusable' && (each.state === 'open' || each.state === 'pending'),
+			({ address, state }) =>
+				address === this.me?.link && (state === 'open' || state === 'pending'),
 		),
 	);
 
@@ -134,7 +135,8 @@ export class App {
 
 	/** Makes the reusable link if there is none. */
 	async ensureOwnLink(): Promise<void> {
-		await this.client.createInvite({ kind: 'reusable', unlessOne: true });
+		await this.client.ownInvite();
+		this.me = await this.client.me();
 		await this.#readInvites();
 	}
 
