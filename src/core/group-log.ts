@@ -2,7 +2,7 @@
 import { fromBase64Url, idFrom } from '../protocol/ids.ts';
 import type { ConversationId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import type { Work } from './context.ts';
-import { roleIn, rosterOf, sameBytes, samePolicy, type GroupSight } from './group-rights.ts';
+import { roleIn, rosterOf, sameBytes, type GroupSight } from './group-rights.ts';
 import type { LogEvent } from './model.ts';
 import { positionOf } from './positions.ts';
 import type { GroupMember } from './ports.ts';
@@ -26,7 +26,10 @@ export function eventsBetween(before: GroupSight, after: GroupSight): LogEvent[]
 			? sameBytes(old.picture, next.picture)
 			: old.picture === next.picture;
 	if (!samePicture) events.push({ kind: 'pictured' });
-	if (!samePolicy(old.policy, next.policy)) events.push({ kind: 'policy', policy: next.policy });
+	const { policy } = next;
+	for (const rule of ['write', 'change', 'invite'] as const) {
+		if (old.policy[rule] !== policy[rule]) events.push({ kind: 'policy', policy, rule });
+	}
 	events.push(...rolesBetween(before, after));
 	for (const who of next.leaving) {
 		if (!old.leaving.includes(who)) events.push({ kind: 'left', who });

@@ -264,7 +264,12 @@ export type LogEvent =
 	| { readonly kind: 'described' }
 	| { readonly kind: 'pictured' }
 	| { readonly kind: 'role'; readonly who: AccountId; readonly role: Role }
-	| { readonly kind: 'policy'; readonly policy: GroupPolicy }
+	/** `rule`: which part of the policy changed; lines from before it was told have none. */
+	| {
+			readonly kind: 'policy';
+			readonly policy: GroupPolicy;
+			readonly rule?: keyof GroupPolicy | undefined;
+	  }
 	| { readonly kind: 'frozen' }
 	| { readonly kind: 'recreated' }
 	/** Own change that the group does not allow any more, or that nobody could be reached for. */

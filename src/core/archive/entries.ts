@@ -64,7 +64,11 @@ const event = v.variant('kind', [
 	v.object({ kind: v.literal('left'), who: accountId }),
 	v.object({ kind: v.literal('renamed'), name }),
 	v.object({ kind: v.literal('role'), who: accountId, role }),
-	v.object({ kind: v.literal('policy'), policy }),
+	v.object({
+		kind: v.literal('policy'),
+		policy,
+		rule: v.optional(v.picklist(['write', 'change', 'invite'])),
+	}),
 	v.object({
 		kind: v.literal('not-done'),
 		intention: v.picklist(['add', 'remove', 'about', 'policy', 'role', 'leave', 'recreate']),

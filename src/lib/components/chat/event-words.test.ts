@@ -79,6 +79,8 @@ describe('who did what', () => {
 	});
 });
 
+const policyOf = (who: 'everyone' | 'admins') => ({ write: who, change: who, invite: who });
+
 test('every event has a sentence of its own in every language', () => {
 	const events: LogEvent[] = [
 		...([{ kind: 'joined' }, { kind: 'group-created' }, { kind: 'frozen' }] as const),
@@ -90,7 +92,12 @@ test('every event has a sentence of its own in every language', () => {
 		...(['owner', 'admin', 'member'] as const).map(
 			(role) => ({ kind: 'role', who: dov, role }) as const,
 		),
-		{ kind: 'policy', policy: { write: 'admins', change: 'admins', invite: 'admins' } },
+		{ kind: 'policy', policy: policyOf('admins') },
+		...(['write', 'change', 'invite'] as const).flatMap((rule) =>
+			(['everyone', 'admins'] as const).map(
+				(who) => ({ kind: 'policy', policy: policyOf(who), rule }) as const,
+			),
+		),
 		...(['add', 'recreate', 'about'] as const).map(
 			(intention) => ({ kind: 'not-done', intention }) as const,
 		),
@@ -102,6 +109,20 @@ test('every event has a sentence of its own in every language', () => {
 			for (const line of lines) expect(line).toMatch(/^[^{}]*\S\.$/u);
 		}
 	}
+});
+
+test('one rule is named, changed once or back and forth; several are the rules', () => {
+	const rule = (name: 'write' | 'invite', who: 'everyone' | 'admins'): LogEvent => ({
+		...{ kind: 'policy', policy: policyOf(who), rule: name },
+	});
+	const line = (...events: [LogEvent, ...LogEvent[]]) => plain(words(events, ben, 'en'));
+	expect(line(rule('write', 'admins'))).toBe('Ben changed the rules: only admins write.');
+	expect(line(rule('write', 'admins'), rule('write', 'everyone'))).toBe(
+		'Ben changed the rules: everyone writes.',
+	);
+	expect(line(rule('write', 'admins'), rule('invite', 'admins'))).toBe(
+		'Ben changed the rules of the group.',
+	);
 });
 
 test('who is typing: one, some, and many', () => {

@@ -27,6 +27,10 @@ export function eventWords(
 ): string {
 	const event = events.at(-1) ?? events[0];
 	const me = app.me?.account;
+	if (event.kind === 'policy' && events.some((each) => !isSameRule(each, event))) {
+		// Several rules in a row: all of them would be a list.
+		return eventWords([{ ...event, rule: undefined }], author, app);
+	}
 	const people = [...new Set(events.flatMap((each) => namedIn(each)))];
 	// Nobody says who it was: then it stands under the own name.
 	if (event.kind === 'removed' && author === me && people.every((each) => each === me)) {
@@ -37,6 +41,10 @@ export function eventWords(
 		who: namesOf(people, app),
 		mine: (event.kind === 'left' ? event.who : author) === me,
 	});
+}
+
+function isSameRule(one: LogEvent, other: Extract<LogEvent, { kind: 'policy' }>): boolean {
+	return one.kind === 'policy' && one.rule === other.rule;
 }
 
 /** The line of one event where names are all there is, as on an exported page; without `by` it was oneself. */
@@ -112,8 +120,23 @@ function changeSentence(
 		case 'pictured':
 			return mine ? m.event_pictured_you() : m.event_pictured({ by });
 		case 'policy':
-			return mine ? m.event_policy_you() : m.event_policy({ by });
+			return policySentence(event, { by, mine });
 	}
+}
+
+const RULES = {
+	write: { everyone: m.rule_write_everyone, admins: m.rule_write_admins },
+	change: { everyone: m.rule_change_everyone, admins: m.rule_change_admins },
+	invite: { everyone: m.rule_invite_everyone, admins: m.rule_invite_admins },
+};
+
+function policySentence(
+	{ policy, rule }: Extract<LogEvent, { kind: 'policy' }>,
+	{ by, mine }: Pick<Deed, 'by' | 'mine'>,
+): string {
+	if (!rule) return mine ? m.event_policy_you() : m.event_policy({ by });
+	const now = RULES[rule][policy[rule]]();
+	return mine ? m.event_rule_you({ rule: now }) : m.event_rule({ by, rule: now });
 }
 
 /** "Ana is typing", "Ana, Ben and 2 others are typing"; undefined where nobody is. */
