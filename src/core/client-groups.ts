@@ -29,7 +29,10 @@ const EVERYBODY = { prefix: '', limit: 10_000 };
 const UNKNOWN: Profile = { name: '…', picture: null };
 const RANK: Record<Role, number> = { owner: 0, admin: 1, member: 2 };
 
-type GroupDoor = Pick<Client, 'createGroup' | 'changeGroup' | 'members' | 'contacts' | 'receipts'>;
+type GroupDoor = Pick<
+	Client,
+	'createGroup' | 'changeGroup' | 'members' | 'profiles' | 'contacts' | 'receipts'
+>;
 
 export function createGroupDoor(ports: ClientPorts): GroupDoor {
 	const { store } = ports;
@@ -37,6 +40,10 @@ export function createGroupDoor(ports: ClientPorts): GroupDoor {
 		createGroup: (group) => createGroup(ports, group),
 		changeGroup: (id, intention) => changeGroup(ports, id, intention),
 		members: (id) => listMembers(store, id),
+		async profiles(accounts) {
+			const rows = await Promise.all(accounts.map((account) => store.get('people', account)));
+			return rows.flatMap((row) => (row ? [{ account: row.account, profile: row.profile }] : []));
+		},
 		async contacts() {
 			const rows = (await store.list('people', EVERYBODY)).map(({ value }) => value);
 			const reachable = rows.filter(({ entry, conversation }) => entry && conversation);

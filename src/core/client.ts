@@ -142,6 +142,10 @@ export interface Client {
 	): Promise<Result<undefined, GroupRefusal>>;
 	/** Owner first, then admins, then by name. Empty for what is not a group. */
 	members(id: ConversationId): Promise<readonly GroupMemberView[]>;
+	/** What people are called whom this device ever knew, also from groups that they left; in no order. */
+	profiles(
+		accounts: readonly AccountId[],
+	): Promise<readonly { readonly account: AccountId; readonly profile: Profile }[]>;
 	/** People one can add: contacts with an entrance, by name. */
 	contacts(): Promise<readonly Person[]>;
 	/** Who has an own message of a group, by person; empty for any other. */

@@ -114,6 +114,9 @@ test('who was removed while offline is told when back, and gets nothing later', 
 	await expect(cem.message('now without Cem')).toHaveCount(0);
 	await expect(cem.message('and still without')).toHaveCount(0);
 	await expect(cem.composer).toHaveCount(0);
+	// Who is gone keeps their name, also with those who only knew them from here.
+	await ben.page.reload();
+	await expectLine(ben, 'Ana removed Cem.');
 	// Ana can be asked to come back.
 	await cem.page.getByRole('link', { name: /Write to .*Ana/ }).click();
 	await expect(cem.message('hello Cem')).toBeVisible();

@@ -261,7 +261,7 @@ function fillHut(client: FakeClient, now: number, people: HutPeople): void {
 	line(maya.account, { kind: 'role', who: noor.account, role: 'admin' }, DAY + HOUR - MINUTE);
 	line(noor.account, { kind: 'renamed', name: 'Hut weekend 🏔️' }, DAY);
 	const mine = say(me, 'I bring bread and the good cheese', 3 * HOUR);
-	client.setReceipts(mine.id, [
+	client.groups.setReceipts(mine.id, [
 		{ account: maya.account, kind: 'read' },
 		{ account: jonas.account, kind: 'read' },
 		{ account: noor.account, kind: 'delivered' },

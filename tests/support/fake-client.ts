@@ -74,7 +74,6 @@ export class FakeClient implements Client {
 	/** Whose other side answers with the same words. */
 	readonly #echoing = new Map<ConversationId, boolean>();
 	readonly #listeners = new Set<(change: Change) => void>();
-	readonly #receipts = new Map<MessageId, Awaited<ReturnType<Client['receipts']>>>();
 	readonly groups = new FakeGroups({
 		me: () => this.#self(),
 		conversation: (id) => this.#need(id),
@@ -115,6 +114,8 @@ export class FakeClient implements Client {
 	readonly createGroup = this.groups.createGroup.bind(this.groups);
 	readonly changeGroup = this.groups.changeGroup.bind(this.groups);
 	readonly members = this.groups.members.bind(this.groups);
+	readonly receipts = this.groups.receipts.bind(this.groups);
+	readonly profiles = this.groups.profiles.bind(this.groups);
 	readonly contacts = this.groups.contacts.bind(this.groups);
 	/** What the next notification check finds. */
 	notificationProblem: NotificationProblem | undefined = 'permission-ask';
@@ -168,10 +169,6 @@ export class FakeClient implements Client {
 	/** Somebody who is no contact. */
 	stranger(name: string): Person {
 		return personOf(this.#account(), { name, picture: null });
-	}
-
-	setReceipts(id: MessageId, receipts: Awaited<ReturnType<Client['receipts']>>): void {
-		this.#receipts.set(id, receipts);
 	}
 
 	/** Adds without touching the unread count: a test says what it is. */
@@ -321,10 +318,6 @@ export class FakeClient implements Client {
 			(each) => !each.mine && each.position > upTo,
 		).length;
 		return this.#update(id, { readTo: upTo, unread: Math.min(unread, before.unread) });
-	}
-
-	receipts(id: MessageId): ReturnType<Client['receipts']> {
-		return Promise.resolve(this.#receipts.get(id) ?? []);
 	}
 
 	setTyping(): void {

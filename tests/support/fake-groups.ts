@@ -13,6 +13,7 @@ import {
 	type GroupPolicy,
 	type GroupRefusal,
 	type LogEvent,
+	type MessageId,
 	type Person,
 	type Role,
 } from '../../src/core/model.ts';
@@ -53,10 +54,11 @@ const RANK: Record<Role, number> = { owner: 0, admin: 1, member: 2 };
 
 export class FakeGroups implements Pick<
 	Client,
-	'createGroup' | 'changeGroup' | 'members' | 'contacts'
+	'createGroup' | 'changeGroup' | 'members' | 'profiles' | 'contacts' | 'receipts'
 > {
 	readonly #host: FakeGroupHost;
 	readonly #members = new Map<ConversationId, readonly FakeMember[]>();
+	readonly #receipts = new Map<MessageId, Awaited<ReturnType<Client['receipts']>>>();
 	/** Set to make every change fail this way. */
 	refusal: GroupRefusal | undefined;
 
@@ -108,6 +110,25 @@ export class FakeGroups implements Pick<
 		if (refusal) return Promise.resolve(refuse(refusal));
 		this.#carryOut(id, intention);
 		return Promise.resolve(DONE);
+	}
+
+	setReceipts(id: MessageId, receipts: Awaited<ReturnType<Client['receipts']>>): void {
+		this.#receipts.set(id, receipts);
+	}
+
+	receipts(id: MessageId): ReturnType<Client['receipts']> {
+		return Promise.resolve(this.#receipts.get(id) ?? []);
+	}
+
+	profiles(accounts: readonly AccountId[]) {
+		const people = [...this.#members.values()].flat().map(({ person }) => person);
+		const known = new Map(people.map(({ account, profile }) => [account, profile]));
+		return Promise.resolve(
+			accounts.flatMap((account) => {
+				const profile = known.get(account);
+				return profile ? [{ account, profile }] : [];
+			}),
+		);
 	}
 
 	members(id: ConversationId): Promise<readonly GroupMemberView[]> {

@@ -2,7 +2,6 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { Client } from '../../core/client.ts';
 import {
-	namedIn,
 	type Conversation,
 	type ConversationId,
 	type GroupMemberView,
@@ -40,13 +39,7 @@ export class Groups {
 	async follow({ id }: Conversation): Promise<void> {
 		const { messages } = await this.#client.messages(id, { at: 'end', limit: 1 });
 		const [newest] = messages;
-		if (!newest) return;
-		this.#newest.set(id, newest);
-		const { author, body } = newest;
-		const mentioned = [author, ...(body.kind === 'event' ? namedIn(body.event) : [])];
-		const strangers = mentioned.some((account) => !this.#people.profile(account));
-		// Hundreds of people are read for one name only where it is not known already.
-		if (strangers && !this.#members.has(id)) await this.readMembers(id);
+		if (newest) this.#newest.set(id, newest);
 	}
 
 	/** Reads who is in it; calls made while it reads share one further read. */

@@ -1,5 +1,6 @@
 // What everybody is called: oneself, the people one talks with, and those known only from a group.
 import { SvelteMap } from 'svelte/reactivity';
+import type { Client } from '../../core/client.ts';
 import type { AccountId, Conversation, Me, Profile } from '../../core/model.ts';
 import { samePicture } from '../browser/picture.ts';
 import { m } from '../paraglide/messages.js';
@@ -8,6 +9,7 @@ import { shortName } from '../text/isolate.ts';
 interface Known {
 	readonly me: Me | undefined;
 	readonly conversations: readonly Conversation[];
+	readonly client: Pick<Client, 'profiles'>;
 }
 
 export class People {
@@ -16,6 +18,8 @@ export class People {
 	readonly #profiles: ReadonlyMap<AccountId, Profile>;
 	/** First names that two or more of them have. */
 	readonly #shared: ReadonlySet<string>;
+	/** Asked for in this moment; read together. */
+	readonly #wanted = new Set<AccountId>();
 
 	/** `known` is reactive: what it answers is asked again when it changes. */
 	constructor(known: Known) {
@@ -31,9 +35,14 @@ export class People {
 		this.#met.set(account, profile);
 	}
 
-	/** Undefined for who left before this device learned who it was. */
+	/**
+	 * Undefined for who left before this device learned who it was, and for a moment for those who are in no group that was
+	 * looked at: they are looked up.
+	 */
 	profile(account: AccountId): Profile | undefined {
-		return this.#profiles.get(account);
+		const known = this.#profiles.get(account);
+		if (!known) this.#lookUp(account);
+		return known;
 	}
 
 	name(account: AccountId): string {
@@ -46,6 +55,18 @@ export class People {
 		if (!this.#profiles.has(account)) return name;
 		const short = shortName(name);
 		return this.#shared.has(short) ? name : short;
+	}
+
+	#lookUp(account: AccountId): void {
+		this.#wanted.add(account);
+		if (this.#wanted.size > 1) return; // they are read in a moment
+		queueMicrotask(() => {
+			const wanted = [...this.#wanted];
+			this.#wanted.clear();
+			void this.#known.client.profiles(wanted).then((found) => {
+				for (const each of found) this.meet(each.account, each.profile);
+			});
+		});
 	}
 }
 

@@ -18,7 +18,8 @@ function speakers(locale: string) {
 		...{ account: me, device: 'd' as DeviceId, created: 0, signedOut: undefined },
 		profile: { name: 'Sam Okafor', picture: null },
 	};
-	const people = new People({ me: self, conversations: [] });
+	const client = { profiles: () => Promise.resolve([]) };
+	const people = new People({ me: self, conversations: [], client });
 	for (const [who, name] of [
 		[ana, 'Ana Lindqvist'],
 		[ben, 'Ben Okafor'],
