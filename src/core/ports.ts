@@ -55,6 +55,8 @@ export interface GroupChange {
 	readonly remove?: readonly DeviceId[];
 	/** New application data of the GroupContext (name, roles, policy), replacing the old. */
 	readonly context?: Uint8Array;
+	/** Said in the clear with the commit, and vouched for by its maker. */
+	readonly authenticated?: Uint8Array;
 }
 
 /** A commit made but not yet ordered by the relay: adopt `next` only once the relay accepted `commit`. */
@@ -107,6 +109,7 @@ export type Opened =
 			readonly by: GroupMember | undefined;
 			readonly added: readonly GroupMember[];
 			readonly removed: readonly GroupMember[];
+			readonly authenticated: Uint8Array;
 			/** This device is not in the group any more; `state` stays readable for what came before. */
 			readonly removedSelf: boolean;
 	  }

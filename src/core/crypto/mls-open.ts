@@ -177,13 +177,18 @@ async function processCommit(
 	const by = committer === undefined ? undefined : memberAt(before.ratchetTree, committer);
 	if (!by) return unreadable('forged');
 	const { newState } = result;
+	const authenticated =
+		message.wireformat === 'mls_private_message'
+			? message.privateMessage.authenticatedData
+			: message.publicMessage.content.authenticatedData;
 	const removedSelf = newState.groupActiveState.kind === 'removedFromGroup';
 	if (removedSelf) {
 		// ts-mls leaves a removed member with the new tree under the old epoch: messages of that epoch that are still
 		// under way could then no longer be attributed to their senders.
 		const last = { ...newState, ratchetTree: before.ratchetTree };
 		const removed = external ? [] : removedMembers(proposals, before.ratchetTree);
-		return { kind: 'commit', state: holdNew(last), by, added: [], removed, removedSelf };
+		const state = holdNew(last);
+		return { kind: 'commit', state, by, added: [], removed, authenticated, removedSelf };
 	}
 	// RFC 9420 5.3.1 leaves it to us whether a new leaf may follow an old one: a device never turns into another.
 	const isSame = membersOf(newState.ratchetTree).some(
@@ -196,6 +201,7 @@ async function processCommit(
 		by,
 		added: addedMembers(proposals, newState.ratchetTree),
 		removed: external ? [] : removedMembers(proposals, before.ratchetTree),
+		authenticated,
 		removedSelf,
 	};
 }

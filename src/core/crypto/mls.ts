@@ -229,7 +229,11 @@ async function stage(
 	return attempt(async () => {
 		const created = await createCommit(
 			{ state: mlsOf(state), cipherSuite: context.suite },
-			{ extraProposals: proposals, ratchetTreeExtension: true },
+			{
+				extraProposals: proposals,
+				ratchetTreeExtension: true,
+				...(change.authenticated && { authenticatedData: change.authenticated }),
+			},
 		);
 		return { ok: true, value: await stagedOf(context, created) };
 	});
