@@ -69,6 +69,8 @@ async function applyDecoded(
 			return row;
 		case 'settled':
 			return applySettled(tx, row, { device: opened.sender.device, settled: content });
+		case 'turnedAway':
+			return row; // means something only where somebody asks (SPEC JO-7)
 		case 'roster':
 			await applyRoster(work, message, content);
 			return row;

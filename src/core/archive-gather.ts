@@ -40,7 +40,9 @@ export async function gather(
 		const groups = await store.list('groups', EVERYTHING);
 		const groupOf = new Map<string, GroupRow>(groups.map(({ key, value }) => [key, value]));
 		const rows = await store.list('conversations', EVERYTHING);
-		const conversations = rows.filter(({ value: { account, group } }) => {
+		const conversations = rows.filter(({ value: { account, group, state, last } }) => {
+			// A request is this device's own; what was said in the group before is kept.
+			if ((state.kind === 'asking' || state.kind === 'turned-away') && !last) return false;
 			return (!account || known.has(account)) && (!group || groupOf.has(group));
 		});
 		for (const { key, value } of conversations) {
@@ -74,7 +76,7 @@ function conversationEntry(
 			...{ id: group.group, about: group.about },
 			...{ policy: group.policy, members: group.members },
 		},
-		state: state.kind,
+		state: state.kind === 'asking' || state.kind === 'turned-away' ? 'restored' : state.kind,
 		stateBy: state.kind === 'removed' ? state.by : undefined,
 		stateAt: 'at' in state ? state.at : undefined,
 		entry,
@@ -139,7 +141,7 @@ async function* linkEntries(store: Store, now: number): AsyncGenerator<ArchiveEn
 	for (const { value } of await store.list('invites', EVERYTHING)) {
 		const { kind, created, expires, state } = value.invite;
 		const isOpen = state === 'open' || state === 'pending';
-		if (!isOpen || (expires !== undefined && expires <= now)) continue;
+		if (value.group || !isOpen || (expires !== undefined && expires <= now)) continue;
 		yield { type: 'link', secret: value.secret, kind, welcome: value.welcome, created, expires };
 	}
 }

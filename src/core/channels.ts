@@ -55,7 +55,7 @@ export function encodeGeneration(generation: number): Uint8Array {
 /** 0 for a context that we cannot read: then only the channel id decides. */
 export function decodeGeneration(context: Uint8Array): number {
 	const decoded = channelContexts.decode(context, MAX_CONTEXT_BYTES);
-	return decoded.ok ? decoded.value.generation : 0;
+	return decoded.ok && decoded.value.type !== 'asking' ? decoded.value.generation : 0;
 }
 
 /**

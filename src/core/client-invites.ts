@@ -1,6 +1,6 @@
 // Invite links from the person's side: making and revoking own ones, looking behind another's, and beginning the
 // conversation that one offers.
-import { cards, type Card } from '../protocol/content.ts';
+import { cards, type Card, type GroupCard } from '../protocol/content.ts';
 import {
 	fromBase64Url,
 	idFrom,
@@ -12,9 +12,14 @@ import { MAX_CARD_BYTES } from '../protocol/limits.ts';
 import type { Client, ClientPorts, NewInvite } from './client.ts';
 import { must } from './client-intentions.ts';
 import { putPerson } from './group-sight.ts';
-import type { Invite, InvitePreview } from './model.ts';
-import type { Transaction } from './ports.ts';
-import { inConversation, MOST_INVITES, ONLY, type InviteRow } from './records.ts';
+import {
+	DEFAULT_POLICY,
+	type ConversationState,
+	type Invite,
+	type InvitePreview,
+} from './model.ts';
+import type { Store, Transaction } from './ports.ts';
+import { inConversation, MOST_INVITES, ONLY, outboxKey, type InviteRow } from './records.ts';
 import { newConversation } from './threads.ts';
 
 const SECRET_BYTES = 32;
@@ -39,10 +44,12 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 	async function preview(fragment: string): Promise<InvitePreview> {
 		const looked = await lookBehind(ports, fragment);
 		if ('kind' in looked) return looked;
-		const { account, profile, welcome } = looked.card;
+		const { card } = looked;
 		const me = await store.get('me', ONLY);
-		if (me?.account === account) return { kind: 'own' };
+		if (me?.account === card.account) return { kind: 'own' };
 		last = { fragment, looked };
+		if (card.type === 'groupCard') return previewGroup(store, card);
+		const { account, profile, welcome } = card;
 		const existing = (await store.get('people', account))?.conversation;
 		return { kind: 'open', account, profile, welcome, existing };
 	}
@@ -60,9 +67,13 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 		previewInvite: preview,
 		async acceptInvite(fragment) {
 			const shown = last?.fragment === fragment ? undefined : await preview(fragment);
-			if (shown && shown.kind !== 'open') return { ok: false, error: shown };
+			if (shown && shown.kind !== 'open' && shown.kind !== 'group')
+				return { ok: false, error: shown };
 			if (last?.fragment !== fragment) return { ok: false, error: { kind: 'broken' } };
-			return { ok: true, value: await begin(ports, last.looked) };
+			const { address, card } = last.looked;
+			const looked = { ports, address };
+			if (card.type === 'card') return { ok: true, value: await begin(looked, card) };
+			return { ok: true, value: await ask(looked, card) };
 		},
 	};
 }
@@ -93,7 +104,7 @@ async function ownInvite(ports: ClientPorts): Promise<Invite> {
 /** Before it stood with the person, it was any that could be used. */
 async function anyOf(tx: Transaction): Promise<Invite | undefined> {
 	const all = await tx.list('invites', { prefix: '', limit: MOST_INVITES });
-	const invites = all.map(({ value }) => value.invite);
+	const invites = all.flatMap(({ value }) => (value.group ? [] : [value.invite]));
 	return invites.find((invite) => invite.kind === 'reusable' && isLive(invite));
 }
 
@@ -126,7 +137,11 @@ async function lookBehind(
 	const secret = fromBase64Url(fragment.replace(/^#/, '').trim());
 	if (secret?.length !== SECRET_BYTES) return { kind: 'broken' };
 	const keys = await crypto.inviteKeys(secret);
-	if (await store.get('invites', keys.address)) return { kind: 'own' };
+	const own = await store.get('invites', keys.address);
+	if (own) {
+		const group = await store.get('groups', own.group?.group ?? '');
+		return { kind: 'own', group: group?.conversation };
+	}
 	const looked = await relay.look(keys.address);
 	if (!looked) return { kind: 'offline' };
 	if (looked.state !== 'open') return { kind: 'closed', reason: looked.state };
@@ -142,9 +157,14 @@ async function waken(tx: Transaction, id: ConversationId): Promise<void> {
 	if (first) tx.put('outbox', first.key, first.value);
 }
 
+interface Opened {
+	readonly ports: ClientPorts;
+	readonly address: Address;
+}
+
 async function begin(
-	{ store, clock, random }: ClientPorts,
-	{ address, card }: Looked,
+	{ ports: { store, clock, random }, address }: Opened,
+	card: Extract<Card, { type: 'card' }>,
 ): Promise<ConversationId> {
 	const fresh = idFrom<ConversationId>(random.bytes(16));
 	return must(store, async (tx) => {
@@ -173,5 +193,51 @@ async function begin(
 			});
 		}
 		return fresh;
+	});
+}
+
+async function previewGroup(store: Store, card: GroupCard): Promise<InvitePreview> {
+	const { account, inviter, name, picture, size, approval } = card;
+	const known = await store.get('groups', card.group);
+	const here = await store.get('conversations', known?.conversation ?? '');
+	return {
+		...{ kind: 'group', name, picture, size, approval, by: { account, name: inviter } },
+		existing: here && isThere(here.state) ? here.id : undefined,
+	};
+}
+
+/** In the group, or on the way into it. */
+function isThere({ kind }: ConversationState): boolean {
+	return kind === 'open' || kind === 'inviting' || kind === 'frozen' || kind === 'asking';
+}
+
+/** The group's conversation, in which this person asks to be let in; as it is for who is in it or waits already. */
+async function ask(
+	{ ports: { store, clock, random }, address }: Opened,
+	card: GroupCard,
+): Promise<ConversationId> {
+	const fresh = idFrom<ConversationId>(random.bytes(16));
+	return must(store, async (tx) => {
+		const known = await tx.get('groups', card.group);
+		const before = await tx.get('conversations', known?.conversation ?? '');
+		if (before && isThere(before.state)) return before.id;
+		const { account: by, approval, group, name, picture, keyPackage } = card;
+		const id = before?.id ?? fresh;
+		tx.put('conversations', id, {
+			...(before ?? { ...newConversation(id, undefined, clock.now()), group }),
+			state: { kind: 'asking', name: card.inviter, approval },
+			asking: { by, entrance: { address, keyPackage }, channel: undefined },
+		});
+		if (!known) {
+			const about = { name, description: '', picture };
+			const unknown = { policy: DEFAULT_POLICY, members: [], mending: undefined, toldProfile: 0 };
+			tx.put('groups', group, { group, conversation: id, about, ...unknown });
+		}
+		if (!(await tx.get('people', by))) {
+			const profile = { name: card.inviter, picture: null };
+			putPerson(tx, by, { conversation: undefined, profile, lastSeen: undefined });
+		}
+		tx.put('outbox', outboxKey.ask(id), { kind: 'ask' });
+		return id;
 	});
 }

@@ -3,6 +3,7 @@ import type { Client, MessagePage, PageRequest } from './client.ts';
 import {
 	DEFAULT_SETTINGS,
 	inListOrder,
+	isOutOfGroup,
 	type AccountId,
 	type Conversation,
 	type ConversationId,
@@ -69,8 +70,9 @@ function viewSubject(
 	if (person) return { kind: 'person', person: viewPerson(person) };
 	if (!group) return { kind: 'notes' };
 	const { about, policy, members } = group;
-	const isOut = state.kind === 'removed' || state.kind === 'left';
-	const role = isOut ? undefined : members.find(({ account }) => account === me)?.role;
+	const role = isOutOfGroup(state)
+		? undefined
+		: members.find(({ account }) => account === me)?.role;
 	return { kind: 'group', about, policy, size: members.length, role };
 }
 
@@ -85,6 +87,7 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 		late: _late,
 		unreadable: _unreadable,
 		imported: _imported,
+		asking: _asking,
 		...rest
 	} = row;
 	return {
@@ -148,7 +151,8 @@ export function createQueries(store: Store): Queries {
 		},
 		async invites() {
 			const rows = await store.list('invites', EVERYTHING);
-			return rows.map(({ value }) => value.invite).sort((a, b) => b.created - a.created);
+			const own = rows.filter(({ value }) => !value.group);
+			return own.map(({ value }) => value.invite).sort((a, b) => b.created - a.created);
 		},
 		async settings() {
 			return { ...DEFAULT_SETTINGS, ...(await store.get('settings', ONLY)) };

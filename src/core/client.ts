@@ -1,6 +1,7 @@
 // The door to the chat for every context: intentions, queries, changes. It needs no lock and no connection;
 // it writes intentions to the store, and the engine, wherever it runs, sees them there and carries them out.
 import { createGroupDoor } from './client-groups.ts';
+import { createGroupLinkDoor } from './client-group-links.ts';
 import { createIntentions } from './client-intentions.ts';
 import { createInviteDoor } from './client-invites.ts';
 import { createQueries } from './client-queries.ts';
@@ -15,10 +16,13 @@ import type {
 	Conversation,
 	ConversationId,
 	GroupIntention,
+	GroupLink,
 	GroupMemberView,
 	GroupRefusal,
 	Invite,
 	InvitePreview,
+	JoinRequest,
+	LinkTerms,
 	LiveState,
 	Me,
 	Message,
@@ -155,6 +159,25 @@ export interface Client {
 		readonly { readonly account: AccountId; readonly kind: 'sent' | 'delivered' | 'read' }[]
 	>;
 
+	/** The link by which this device lets people into a group, the last one made; undefined before there is one. */
+	groupLink(id: ConversationId): Promise<GroupLink | undefined>;
+	/** Makes a link for this group; the one before, if any, works no more. Works offline. */
+	makeGroupLink(id: ConversationId, terms: LinkTerms): Promise<Result<GroupLink, GroupRefusal>>;
+	/** Other terms for the link that is open; those who have it keep it. */
+	changeGroupLink(id: ConversationId, terms: LinkTerms): Promise<Result<undefined, GroupRefusal>>;
+	/** The link works no more; who has asked by it waits on. */
+	closeGroupLink(id: ConversationId): Promise<void>;
+	/** People who wait for this person to let them into the group, those who asked first first. */
+	joinRequests(id: ConversationId): Promise<readonly JoinRequest[]>;
+	/** Lets somebody in who waits, or says no to them. */
+	answerRequest(
+		id: ConversationId,
+		account: AccountId,
+		answer: 'let-in' | 'decline',
+	): Promise<Result<undefined, GroupRefusal>>;
+	/** Does not want in any more. Resolves with true if nothing was left to keep, and the conversation is gone. */
+	withdrawRequest(id: ConversationId): Promise<boolean>;
+
 	invites(): Promise<readonly Invite[]>;
 	createInvite(options: NewInvite): Promise<Invite>;
 	/** The reusable link that stands for this person; made where none can be used. Needs `start` first. */
@@ -242,6 +265,7 @@ export function openClient(ports: ClientPorts): Client {
 		...intentions,
 		...invites,
 		...createGroupDoor(ports),
+		...createGroupLinkDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
 		comeBack: (code) => ports.comeBack(code),

@@ -4,6 +4,8 @@ import { REFUSALS, type RefusalCode } from '../protocol/errors.ts';
 import type { Address, ChannelId, ConversationId, EnvelopeId, GroupId } from '../protocol/ids.ts';
 import { adoptStaged, forgetChannel, loseChannel, rankChannel } from './channels.ts';
 import type { EngineContext, Work } from './context.ts';
+import { askingArrived, dropAsking, stageAsking } from './group-asking.ts';
+import { stopAsking } from './group-requests.ts';
 import { stageGroupFounding, stageNext, tellNotDone } from './group-changes.ts';
 import { stageResync } from './group-mending.ts';
 import { commitSettled, stageFounding, stageRotation } from './groups.ts';
@@ -39,6 +41,8 @@ export interface Commits {
 	usableChannel(conversation: ConversationRow): Promise<ChannelRow | undefined>;
 	/** Submits what should change in this conversation: a group, or own keys. */
 	advance(conversation: ConversationRow): Promise<void>;
+	/** Sends the request to be let into a group. */
+	askToJoin(conversation: ConversationId): Promise<void>;
 	/** Tells the relay that this device is out of a group. */
 	leave(conversation: ConversationId): Promise<void>;
 }
@@ -96,6 +100,12 @@ class CommitDesk implements Commits {
 			});
 			if (founding) this.#ask(founding);
 		}
+	}
+
+	async askToJoin(conversation: ConversationId): Promise<void> {
+		const { persist } = this.#context;
+		const row = await persist((tx) => stageAsking({ ...this.#context, tx }, conversation));
+		if (row) this.#ask(row);
 	}
 
 	async advance({ id, group }: ConversationRow): Promise<void> {
@@ -203,6 +213,12 @@ class CommitDesk implements Commits {
 	}
 
 	async #accepted(row: ChannelRow): Promise<void> {
+		if (row.asks) {
+			await this.#context.persist((tx) =>
+				askingArrived({ ...this.#context, tx }, row.channel, row.staged?.envelope),
+			);
+			return;
+		}
 		// A group's log has the commit at the relay's time, which only its echo tells: it is in the mail already.
 		if ((await this.#context.store.get('conversations', row.conversation))?.group) return;
 		await this.#context.persist(async (tx) => {
@@ -216,6 +232,11 @@ class CommitDesk implements Commits {
 	async #refused(row: ChannelRow, code: RefusalCode, wait: number | null): Promise<void> {
 		if (REFUSALS[code].retry === 'later') {
 			this.#events.later(row.conversation, wait);
+			return;
+		}
+		if (row.asks) {
+			await this.#context.persist((tx) => askingRefused({ ...this.#context, tx }, row, code));
+			this.#later(row.conversation);
 			return;
 		}
 		if ((await this.#context.store.get('conversations', row.conversation))?.group) {
@@ -252,6 +273,17 @@ class CommitDesk implements Commits {
 		});
 		this.#later(row.conversation);
 	}
+}
+
+/** The link does not work, or something of this one sending did not: then it is sent anew. */
+async function askingRefused(work: Work, row: ChannelRow, code: RefusalCode): Promise<void> {
+	const { tx } = work;
+	const fresh = await tx.get('channels', row.channel);
+	const conversation = await tx.get('conversations', row.conversation);
+	if (!conversation || !fresh?.staged || fresh.staged.envelope !== row.staged?.envelope) return;
+	const reason = ADDRESS_CODES.find((each) => code === `address-${each}`);
+	if (reason) await stopAsking(tx, conversation, { kind: 'refused', reason });
+	else await dropAsking(work, fresh);
 }
 
 /** Addresses of this commit that do not work any more: the refusal does not say which. */
@@ -291,7 +323,7 @@ async function dropStaged(
 	const asked = await tx.get('outbox', change);
 	tx.delete('outbox', change);
 	if (asked?.kind !== 'change' || asked.intention.kind === 'found') return;
-	await tellNotDone(work, row.conversation, asked.intention.kind);
+	await tellNotDone(work, row.conversation, asked.intention);
 }
 
 function isGone(code: RefusalCode): boolean {

@@ -52,6 +52,14 @@ export async function isEntranceOpen(work: Work, conversation: ConversationId): 
 	return (await kitOf(work, conversation))?.registered !== false;
 }
 
+/** How others can add this device to the group, or the contact reach it, of this conversation. */
+export async function entranceToSelf(
+	work: Work,
+	conversation: ConversationId,
+): Promise<(Entrance & { readonly registered: boolean }) | undefined> {
+	return kitOf(work, conversation);
+}
+
 /** Makes the kit at the first time, and anew when its keys are old; undefined for notes. */
 async function kitOf(work: Work, conversation: ConversationId) {
 	const { tx } = work;

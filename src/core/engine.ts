@@ -8,6 +8,7 @@ import { capsuleStanding, type CapsuleKeeper } from './capsule-standing.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
 import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
+import { syncRequests } from './group-links.ts';
 import { createInbox, type Inbox } from './inbox.ts';
 import { syncInvites } from './invites.ts';
 import { createLanes } from './lanes.ts';
@@ -35,6 +36,8 @@ const MOST_EARLY = 32;
 const MOST_HEARD = 2_000;
 /** Other devices of a channel that are linked to directly. */
 const MOST_LINKED = 8;
+/** What the relay must hear of: own addresses, and what is decided of requests. */
+const TOLD_TO_RELAY: ReadonlySet<string> = new Set(['invites', 'contactAddresses', 'requests']);
 
 export interface EngineEvents {
 	readonly live: (state: LiveState) => void;
@@ -273,6 +276,7 @@ class RunningEngine implements Engine {
 			this.#context.lanes.run('outbox', () => this.#outbox.pumpAll());
 		}
 		await syncInvites(this.#context, this.session);
+		await syncRequests(this.#context, this.session);
 	}
 
 	/** To the devices directly where all are linked, else to everybody in the channel who is connected. */
@@ -347,7 +351,7 @@ class RunningEngine implements Engine {
 		}
 		if (!this.#holdsBack) for (const conversation of conversations) this.#outbox.pump(conversation);
 		if (rows.some(({ store }) => store === 'channels')) this.#hearEarly();
-		if (rows.some(({ store }) => store === 'invites' || store === 'contactAddresses')) {
+		if (rows.some(({ store }) => TOLD_TO_RELAY.has(store))) {
 			lanes.run('addresses', () => this.#registerAddresses());
 		}
 		if (rows.some(({ store }) => store === 'me')) {

@@ -2,13 +2,14 @@
 // Runs in the conversation's lane; what is staged here the commit desk submits.
 import type { AccountId, ChannelId, ConversationId, GroupId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
-import type { GroupContext } from '../protocol/content.ts';
+import { commitNotes, type GroupContext } from '../protocol/content.ts';
 import { loadChannel, queueProfile, rankChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type Work } from './context.ts';
 import { closeGroup } from './group-commits.ts';
 import { placeEvents } from './group-log.ts';
 import { planChange, planSweep, type GroupStep } from './group-plan.ts';
 import { encodeContext, entranceOf, sightOf } from './group-sight.ts';
+import { turnAway } from './group-requests.ts';
 import { sealSnapshot } from './group-snapshots.ts';
 import { sayAgain, stagedRow } from './groups.ts';
 import type { GroupIntention } from './model.ts';
@@ -29,7 +30,7 @@ const SECRET_BYTES = 32;
 async function stagedGroupRow(
 	work: Work,
 	staged: StagedCommit,
-	{ add, ...more }: Pick<StagedRow, 'add' | 'expected' | 'remove' | 'change' | 'rest'>,
+	{ add, ...more }: Pick<StagedRow, 'add' | 'expected' | 'remove' | 'change' | 'rest' | 'byLink'>,
 ): Promise<StagedRow> {
 	return { ...stagedRow(work, staged, add), ...more, snapshot: await sealSnapshot(work, staged) };
 }
@@ -77,7 +78,8 @@ async function stageChange(
 	});
 	switch (plan.kind) {
 		case 'step': {
-			const row = await stageStep(work, loaded, { step: plan, entrances, change: key });
+			const byLink = intention.kind === 'add' && intention.byLink === true && plan.add.length > 0;
+			const row = await stageStep(work, loaded, { step: plan, entrances, change: key, byLink });
 			if (row) return row;
 			break;
 		}
@@ -93,16 +95,22 @@ async function stageChange(
 			return plan satisfies never;
 	}
 	tx.delete('outbox', key);
-	await tellNotDone(work, loaded.row.conversation, intention.kind);
+	await tellNotDone(work, loaded.row.conversation, intention);
 	return 'nothing';
 }
 
-/** Own change that does not happen: a line for this person alone. */
+/** Own change that does not happen: a line for this person alone, and an answer for who asked to join. */
 export async function tellNotDone(
 	work: Work,
 	conversation: ConversationId,
-	intention: GroupIntention['kind'],
+	wanted: GroupIntention,
 ): Promise<void> {
+	const intention = wanted.kind;
+	const { group: id } = (await work.tx.get('conversations', conversation)) ?? {};
+	const group = await work.tx.get('groups', id ?? '');
+	if (group && wanted.kind === 'add' && wanted.byLink) {
+		await turnAway(work.tx, group, wanted.people);
+	}
 	const happening = { envelope: newEnvelopeId(work), at: work.relayTime(), by: work.identity };
 	await placeEvents(work, conversation, { happening, events: [{ kind: 'not-done', intention }] });
 }
@@ -129,10 +137,12 @@ async function stageStep(
 		step,
 		entrances,
 		change,
+		byLink = false,
 	}: {
 		readonly step: GroupStep;
 		readonly entrances: ReadonlyMap<AccountId, Entrance>;
 		readonly change: string | undefined;
+		readonly byLink?: boolean;
 	},
 ): Promise<ChannelRow | undefined> {
 	const { tx, groups } = work;
@@ -143,11 +153,12 @@ async function stageStep(
 		remove: going.map(({ device }) => device),
 		add: adding.map(({ keyPackage }) => keyPackage),
 		...(step.context && { context: encodeContext(step.context) }),
+		...(byLink && { authenticated: commitNotes.encode({ type: 'byLink' }) }),
 	});
 	if (!staged.ok) return undefined;
 	const add = leavesOf(work, staged.value, { accounts: step.add, entrances });
 	const remove = going.map(({ leaf }) => leaf);
-	const details = { add, remove, change, rest: step.rest, expected: row.epoch };
+	const details = { add, remove, change, byLink, rest: step.rest, expected: row.epoch };
 	const next = { ...row, staged: await stagedGroupRow(work, staged.value, details) };
 	tx.put('channels', row.channel, next);
 	return next;

@@ -1,5 +1,6 @@
 // A commit that arrived in a group's channel: judged, then adopted with everything that follows from it, or refused by
 // freezing the group (SPEC GR). Runs inside the transaction of what came.
+import { commitNotes } from '../protocol/content.ts';
 import type { AccountId } from '../protocol/ids.ts';
 import {
 	adoptStaged,
@@ -15,6 +16,7 @@ import { eventsBetween, placeEvents, type Happening } from './group-log.ts';
 import { violationOf, type GroupSight } from './group-rights.ts';
 import { putGroup, sightOf, withWriters } from './group-sight.ts';
 import { recountReceipts } from './group-receipts.ts';
+import { closeDoor, followLink, withdrawEntrance } from './group-requests.ts';
 import type { Incoming } from './incoming.ts';
 import type { ConversationState } from './model.ts';
 import type { GroupMember, Opened } from './ports.ts';
@@ -31,6 +33,8 @@ import { writeDelivery } from './threads.ts';
 const MOST_ROWS = 20_000;
 /** Whose turn it is to take out somebody who leaves: one after the other, this far apart (ms). */
 const SWEEP_TURN = 10_000;
+/** What a commit says of itself is a frame without fields. */
+const MAX_NOTE_BYTES = 64;
 
 type Commit = Extract<Opened, { kind: 'commit' }>;
 
@@ -45,6 +49,7 @@ export async function applyGroupCommit(
 	const after = opened.removedSelf ? undefined : sightOf(groups, opened.state);
 	const by = opened.by;
 	const { added, removed } = opened;
+	const byLink = commitNotes.decode(opened.authenticated, MAX_NOTE_BYTES).ok;
 	const isJudgeable = before && by && (after ?? opened.removedSelf);
 	const violation = isJudgeable
 		? violationOf(before, { by: by.account, added, removed, after })
@@ -63,7 +68,8 @@ export async function applyGroupCommit(
 		await closeGroup(work, saved, { kind: 'removed', by: by.account, at: incoming.at });
 		return { row: (await tx.get('channels', row.channel)) ?? saved, state: opened.state };
 	}
-	return followGroup(work, { row: saved, state: opened.state }, { before, after, happening });
+	const step = { before, after, happening, byLink };
+	return followGroup(work, { row: saved, state: opened.state }, step);
 }
 
 /** Own commit, coming back: its place in the log is known only now. */
@@ -91,7 +97,8 @@ export async function adoptGroupCommit(
 	const happening = { envelope: staged.envelope, at, by: identity };
 	if (wasFounding) await tellFounded(work, loaded, { conversation, after, happening });
 	const before = wasFounding ? undefined : earlier && sightOf(groups, earlier.state);
-	return followGroup(work, loaded, { before, after, happening });
+	const byLink = staged.byLink === true;
+	return followGroup(work, loaded, { before, after, happening, byLink });
 }
 
 /** A group that is lived in again, whatever it was before; but who is out stays out. */
@@ -134,13 +141,15 @@ interface Step {
 	readonly before: GroupSight | undefined;
 	readonly after: GroupSight;
 	readonly happening: Happening;
+	/** Who was added came by a link of the committer's. */
+	readonly byLink: boolean;
 }
 
 /** The group is at a new epoch: what follows for rows, log, receipts, and for those who leave. */
 async function followGroup(
 	work: Work,
 	{ row, state }: LoadedChannel,
-	{ before, after, happening }: Step,
+	{ before, after, happening, byLink }: Step,
 ): Promise<LoadedChannel> {
 	const { tx, groups, identity } = work;
 	const devices = new Set(groups.members(state).map(({ device }) => device));
@@ -151,11 +160,12 @@ async function followGroup(
 	const next = withWriters({ ...row, status: 'open', others, counts }, after);
 	tx.put('channels', row.channel, next);
 	if (before) {
-		const events = eventsBetween(before, after);
+		const events = eventsBetween(before, after, byLink);
 		await placeEvents(work, row.conversation, { happening, events });
 	}
 	const loaded = { row: next, state };
-	await putGroup(work, loaded);
+	const rows = await putGroup(work, loaded);
+	if (rows) await followLink(tx, { ...rows, me: identity.account });
 	// Who is gone does not answer.
 	await giveUpAsking(tx, row.conversation, ({ device }) => !devices.has(device));
 	if (!before || before.people.some((account) => !after.people.includes(account))) {
@@ -243,12 +253,9 @@ export async function closeGroup(
 		const members = group.members.filter(({ account }) => account !== identity.account);
 		// Its secrets are for members.
 		tx.put('groups', group.group, { ...group, members, mending: undefined });
+		await closeDoor(tx, group);
 	}
-	const kit = await tx.get('contactAddresses', conversation.group);
-	if (!kit) return;
-	tx.delete('keyPackages', kit.keyPackageRef);
-	tx.delete('contactAddresses', conversation.group);
-	tx.put('contactAddresses', kit.address, { ...kit, revoked: true });
+	await withdrawEntrance(tx, conversation.group);
 }
 
 async function failQueued({ tx }: Work, conversation: ConversationRow): Promise<void> {
@@ -264,7 +271,11 @@ async function failQueued({ tx }: Work, conversation: ConversationRow): Promise<
 export async function tellJoined(
 	work: Work,
 	{ row, state }: LoadedChannel,
-	{ incoming, by }: { readonly incoming: Incoming; readonly by: AccountId },
+	{
+		incoming,
+		by,
+		byLink,
+	}: { readonly incoming: Incoming; readonly by: AccountId; readonly byLink: boolean },
 ): Promise<void> {
 	const { groups, identity } = work;
 	const device = groups.members(state).find(({ account }) => account === by)?.device;
@@ -276,7 +287,7 @@ export async function tellJoined(
 	const first = row.generation === 0 ? ('group-created' as const) : ('recreated' as const);
 	const events = isFounding
 		? [{ kind: first }]
-		: [{ kind: 'added' as const, who: [identity.account] }];
+		: [{ kind: byLink ? 'joined-by-link' : 'added', who: [identity.account] } as const];
 	await placeEvents(work, row.conversation, { happening, events });
 	const sight = sightOf(groups, state);
 	if (sight) work.tx.put('channels', row.channel, withWriters(row, sight));

@@ -15,8 +15,8 @@ export interface Happening {
 	readonly by: Pick<GroupMember, 'account' | 'device'>;
 }
 
-/** What changed from one epoch to the next, in the order it is told. */
-export function eventsBetween(before: GroupSight, after: GroupSight): LogEvent[] {
+/** What changed from one epoch to the next, in the order it is told; `byLink`: who came, came by a link. */
+export function eventsBetween(before: GroupSight, after: GroupSight, byLink: boolean): LogEvent[] {
 	const [old, next] = [before.context, after.context];
 	const events: LogEvent[] = [];
 	if (old.name !== next.name) events.push({ kind: 'renamed', name: next.name });
@@ -39,7 +39,7 @@ export function eventsBetween(before: GroupSight, after: GroupSight): LogEvent[]
 	});
 	if (removed.length > 0) events.push({ kind: 'removed', who: removed });
 	const added = after.people.filter((account) => !before.people.includes(account));
-	if (added.length > 0) events.push({ kind: 'added', who: added });
+	if (added.length > 0) events.push({ kind: byLink ? 'joined-by-link' : 'added', who: added });
 	return events;
 }
 

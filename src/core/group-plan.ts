@@ -55,7 +55,7 @@ export function planChange(sight: GroupSight, intention: Changes, planning: Plan
 	if (!allows(rosterOf(sight), me, intention)) return isSo(sight, intention) ? DONE : REFUSED;
 	switch (intention.kind) {
 		case 'add':
-			return planAdding(sight, intention.people, planning);
+			return planAdding(sight, intention, planning);
 		case 'remove':
 			if (!sight.people.includes(intention.account)) return DONE;
 			return planRemoving(sight, [intention.account], planning.secret);
@@ -97,16 +97,20 @@ function isSo({ context, people }: GroupSight, intention: GroupIntention): boole
 }
 
 function planAdding(
-	{ people }: GroupSight,
-	wanted: readonly AccountId[],
-	{ reachable }: Planning,
+	sight: GroupSight,
+	intention: Extract<GroupIntention, { kind: 'add' }>,
+	{ reachable, secret }: Planning,
 ): GroupPlan {
-	const missing = [...new Set(wanted)].filter((account) => !people.includes(account));
+	const { people, context } = sight;
+	// Who goes and comes back is taken out first.
+	const going = intention.people.filter((account) => context.leaving.includes(account));
+	if (going.length > 0) return { ...planRemoving(sight, going, secret), rest: intention };
+	const missing = [...new Set(intention.people)].filter((account) => !people.includes(account));
 	if (missing.length === 0) return DONE;
 	const add = missing.filter((account) => reachable.has(account)).slice(0, MOST_ADDED);
 	if (add.length === 0 || people.length + add.length > MAX_GROUP_MEMBERS) return REFUSED;
 	const left = missing.filter((account) => !add.includes(account));
-	return { ...STEP, add, rest: left.length > 0 ? { kind: 'add', people: left } : undefined };
+	return { ...STEP, add, rest: left.length > 0 ? { ...intention, people: left } : undefined };
 }
 
 /** Nobody keeps a role or a secret of a group that they are not in. */
@@ -114,7 +118,7 @@ function planRemoving(
 	{ context }: GroupSight,
 	remove: readonly AccountId[],
 	secret: Uint8Array,
-): GroupPlan {
+): GroupStep {
 	const roles = context.roles.filter(({ account }) => !remove.includes(account));
 	const leaving = context.leaving.filter((account) => !remove.includes(account));
 	return { ...STEP, remove, context: { ...context, roles, leaving, secret } };

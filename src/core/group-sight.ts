@@ -11,6 +11,8 @@ import type { ChannelRow, GroupRow, PersonRow, WritersRow } from './records.ts';
 
 /** Epochs whose rules are remembered: messages of older ones cannot be opened any more. */
 const MOST_WRITERS = 8;
+/** People removed from one group who are remembered; the last ones. */
+const MOST_EXPELLED = 256;
 /** Until their profile arrives, moments later, somebody who joined has no name. */
 const UNNAMED: Profile = { name: '…', picture: null };
 
@@ -46,19 +48,31 @@ export function groupRowOf(
 		...{ group, conversation, about: { name, description, picture }, policy, members },
 		mending: { generation, epoch: state.epoch, secret, devices, own: groups.leafKey(state) },
 		toldProfile: before?.toldProfile ?? 0,
+		expelled: expelledBy(before, sight.people),
+		link: before?.link,
 	};
 }
 
-/** Brings the group's row up to date, and makes a row for everybody who is not known yet. */
+/** Who was here, did not go by themselves, and is here no more; with those of before (SPEC JO-4). */
+function expelledBy(before: GroupRow | undefined, people: readonly AccountId[]): AccountId[] {
+	const known = [
+		...(before?.expelled ?? []),
+		...(before?.members ?? []).map((each) => each.account),
+	];
+	const gone = known.filter((account) => !people.includes(account));
+	return [...new Set(gone)].slice(-MOST_EXPELLED);
+}
+
+/** Brings the group's row up to date, and makes a row for everybody who is not known yet. Undefined if nothing did. */
 export async function putGroup(
 	{ tx, groups, identity }: Work,
 	{ row, state }: LoadedChannel,
-): Promise<void> {
+): Promise<{ readonly before: GroupRow | undefined; readonly next: GroupRow } | undefined> {
 	const conversation = await tx.get('conversations', row.conversation);
-	if (!conversation?.group || conversation.channels[0] !== row.channel) return;
+	if (!conversation?.group || conversation.channels[0] !== row.channel) return undefined;
 	const before = await tx.get('groups', conversation.group);
 	const next = groupRowOf(groups, state, { before, conversation: row.conversation });
-	if (!next) return;
+	if (!next) return undefined;
 	tx.put('groups', next.group, next);
 	// The list shows the name: whoever watches the conversation must hear of it.
 	tx.put('conversations', conversation.id, { ...conversation });
@@ -66,6 +80,7 @@ export async function putGroup(
 		if (account === identity.account || (await tx.get('people', account))) continue;
 		putPerson(tx, account, { conversation: undefined, profile: UNNAMED, lastSeen: undefined });
 	}
+	return { before, next };
 }
 
 export function putPerson(

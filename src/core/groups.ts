@@ -1,5 +1,6 @@
 // Channels come and go here: founding one with a person, joining from a welcome, renewing own keys, and starting anew
 // when a channel is broken. The relay orders commits; what is staged is stored before it leaves (encryption.md 7, 8).
+import { channelContexts, MAX_CONTEXT_BYTES } from '../protocol/content.ts';
 import type { AccountId, ChannelId, ConversationId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
 import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
@@ -15,10 +16,12 @@ import {
 } from './channels.ts';
 import { newEnvelopeId, type Work } from './context.ts';
 import { tellJoined } from './group-commits.ts';
+import { asGroupInvite, receiveRequest } from './group-links.ts';
+import { endAsking } from './group-requests.ts';
 import { mayInvite, mayRecreate, rosterOf, unsoundness, type GroupSight } from './group-rights.ts';
 import { putPerson, sightOf } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
-import type { Profile } from './model.ts';
+import { isOutOfGroup, type Profile } from './model.ts';
 import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
 import {
 	carriedKey,
@@ -140,6 +143,7 @@ export async function joinFromWelcome(
 	context: Work,
 	incoming: Incoming,
 ): Promise<LoadedChannel | undefined> {
+	const { tx } = context;
 	const keys = await keysFor(context, incoming.body);
 	if (!keys) {
 		context.log.warn('welcome for unknown keys');
@@ -153,10 +157,17 @@ export async function joinFromWelcome(
 		return undefined;
 	}
 	const state = joined.value;
+	const { purpose } = keys.row;
+	const invite = purpose.kind === 'invite' ? await tx.get('invites', purpose.address) : undefined;
+	const link = asGroupInvite(invite);
+	if (link) {
+		await receiveRequest(context, { incoming, state, link });
+		return undefined;
+	}
 	const sight = sightOf(context.groups, state);
 	return sight
-		? joinGroup(context, { incoming, state, sight, purpose: keys.row.purpose })
-		: joinPerson(context, { incoming, state, purpose: keys.row.purpose });
+		? joinGroup(context, { incoming, state, sight, purpose })
+		: joinPerson(context, { incoming, state, purpose });
 }
 
 interface Joining {
@@ -172,6 +183,8 @@ async function joinPerson(
 	const { tx, identity } = context;
 	const other = context.groups.members(state).find(({ account }) => account !== identity.account);
 	// A key package given to one contact must not let anybody else in, nor one for a group begin anything but that group.
+	const isAsking = channelContexts.decode(context.groups.context(state), MAX_CONTEXT_BYTES);
+	if (isAsking.ok && isAsking.value.type === 'asking') return undefined;
 	if (!other || purpose.kind === 'group') return undefined;
 	if (purpose.kind === 'contact' && purpose.account !== other.account) return undefined;
 	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
@@ -206,7 +219,8 @@ async function joinGroup(
 	}
 	const id = existing?.id ?? idFrom<ConversationId>(random.bytes(16));
 	const fresh = { ...newConversation(id, undefined, clock.now()), group };
-	const conversation: ConversationRow = existing ?? fresh;
+	const byLink = existing?.state.kind === 'asking' && purpose.kind === 'group';
+	const conversation: ConversationRow = existing ? await endAsking(tx, existing) : fresh;
 	const wasOut = !isLivedIn(conversation);
 	const row = await addJoined(
 		context,
@@ -219,13 +233,13 @@ async function joinGroup(
 		...{ kind: 'rotate', channel: row.channel },
 		due: clock.now() + Math.floor(random.fraction() * spread),
 	});
-	await tellJoined(context, { row, state }, { incoming, by });
+	await tellJoined(context, { row, state }, { incoming, by, byLink });
 	return { row: (await tx.get('channels', row.channel)) ?? row, state };
 }
 
 /** What came back from a backup is only history: this device is in no channel of it. */
 function isLivedIn({ state }: ConversationRow): boolean {
-	return state.kind !== 'removed' && state.kind !== 'left' && state.kind !== 'restored';
+	return !isOutOfGroup(state) && state.kind !== 'restored' && state.kind !== 'refused';
 }
 
 /** Who brought us in; undefined where nobody may have. */
@@ -250,7 +264,11 @@ async function inviterOf(
 		const isOurs = purpose.kind === 'contact' || purpose.group === known.group;
 		return isOurs && founder && mayRecreate(known, sight, founder) ? founder : undefined;
 	}
-	if (purpose.kind !== 'contact') return undefined;
+	const asking = existing?.state.kind === 'asking' ? existing.asking : undefined;
+	if (purpose.kind === 'group') {
+		const isAsked = asking && purpose.group === sight.context.group;
+		return isAsked && mayInvite(rosterOf(sight), asking.by) ? asking.by : undefined;
+	}
 	const person = await tx.get('people', purpose.account);
 	const alone = await tx.get('conversations', person?.conversation ?? '');
 	if (!person || alone?.state.kind === 'blocked') return undefined;

@@ -12,11 +12,14 @@ import {
 	type LoadedChannel,
 } from './channels.ts';
 import type { EngineContext, Work } from './context.ts';
+import { askingArrived, hearAnswer } from './group-asking.ts';
+import { stopAsking } from './group-requests.ts';
 import { adoptGroupCommit, applyGroupCommit, freezeGroup } from './group-commits.ts';
 import { unsealCommit } from './group-mending.ts';
 import { sightOf } from './group-sight.ts';
 import { commitSettled, joinFromWelcome } from './groups.ts';
 import type { Incoming } from './incoming.ts';
+import { isOutOfGroup } from './model.ts';
 import { placeUnreadable } from './repairs.ts';
 import { writeDelivery } from './threads.ts';
 import type { Opened, Transaction } from './ports.ts';
@@ -91,7 +94,7 @@ async function storeBatch(
 	const fresh = await notSeen(work, batch);
 	while (fresh.length > 0) {
 		// What is said is opened ahead, as far as nothing but messages comes: then one look at the disk is for all of it.
-		const run = loaded ? await openAhead(work, loaded, fresh) : [];
+		const run = loaded && !loaded.row.asks ? await openAhead(work, loaded, fresh) : [];
 		for (const each of run) if (loaded) loaded = await storeOpened(work, loaded, each);
 		if (loaded && run.length > 0) touched.add(loaded.row.conversation);
 		fresh.splice(0, run.length);
@@ -105,6 +108,10 @@ async function storeBatch(
 		if (incoming.kind === 'welcome') {
 			loaded = (await canJoin(work, loaded)) ? await joinFromWelcome(work, incoming) : loaded;
 			if (loaded) touched.add(loaded.row.conversation);
+			continue;
+		}
+		if (loaded?.row.asks) {
+			await storeAsked(work, loaded, incoming);
 			continue;
 		}
 		// Nothing of a channel that we never joined, or that was superseded, is ours.
@@ -154,8 +161,16 @@ async function openAhead(
 /** A channel that we do not have; or one that we were taken out of, and are brought into again. */
 async function canJoin({ tx }: Work, loaded: LoadedChannel | undefined): Promise<boolean> {
 	if (!loaded) return true;
-	const { kind } = (await tx.get('conversations', loaded.row.conversation))?.state ?? {};
-	return kind === 'removed' || kind === 'left';
+	const conversation = await tx.get('conversations', loaded.row.conversation);
+	return conversation !== undefined && isOutOfGroup(conversation.state);
+}
+
+/** In the channel of a request there is its own echo, and the answer. */
+async function storeAsked(work: Work, loaded: LoadedChannel, incoming: Incoming): Promise<void> {
+	const { row, state } = loaded;
+	if (incoming.kind === 'commit') await askingArrived(work, row.channel, incoming.envelope);
+	if (incoming.kind !== 'message') return;
+	await hearAnswer(work, loaded, await work.groups.open(state, incoming.body));
 }
 
 /** For a group's channel whose state is lost: messages are asked for again, and the own resync brings the state back. */
@@ -177,7 +192,11 @@ async function applyDropped(work: Work, { channel, envelope }: Incoming): Promis
 	const key = await tx.get('carried', carriedKey.envelope(envelope));
 	const message = key === undefined ? undefined : await tx.get('messages', key);
 	const row = await tx.get('channels', channel);
-	const isGroup = (await tx.get('conversations', row?.conversation ?? ''))?.group !== undefined;
+	const conversation = await tx.get('conversations', row?.conversation ?? '');
+	const isGroup = conversation?.group !== undefined;
+	if (row?.asks && conversation?.asking?.channel === channel) {
+		await stopAsking(tx, conversation, { kind: 'refused', reason: 'expired' });
+	}
 	// One of many was away for too long: the others have it, and a group goes on without them.
 	if (isGroup) return;
 	if (message) await writeDelivery(tx, message, { kind: 'failed', reason: 'expired' });
@@ -251,10 +270,12 @@ async function storeOpened(
 	}
 }
 
-/** Who left a group hears no more of it, whatever was on its way: not even who took them out (SPEC GR-4). */
+/** Who left a group hears no more of it, whatever was on its way: not even who took them out (SPEC GR-4). Nor who asks to
+ * be let in again. */
 async function hasLeft({ tx }: Work, { status, conversation }: ChannelRow): Promise<boolean> {
 	if (status !== 'broken') return false;
-	return (await tx.get('conversations', conversation))?.state.kind === 'left';
+	const { kind } = (await tx.get('conversations', conversation))?.state ?? {};
+	return kind === 'left' || kind === 'asking' || kind === 'turned-away';
 }
 
 /**

@@ -1,17 +1,21 @@
 // Own invite links towards the relay. Making one is an intention in the store, so it works offline; here it gets its
 // key package and card, and the relay learns of it, or of its end.
-import { cards } from '../protocol/content.ts';
+import { cards, type Card } from '../protocol/content.ts';
 import type { AddressPolicy } from '../protocol/frames.ts';
-import { DEFAULT_RETENTION } from '../protocol/limits.ts';
+import { DEFAULT_GROUP_MEMBERS, DEFAULT_RETENTION } from '../protocol/limits.ts';
 import type { EngineContext } from './context.ts';
 import type { RelaySession } from './relay-session.ts';
 import type { Transaction } from './ports.ts';
-import { MOST_INVITES, ONLY, type InviteRow, type KeyPackageRow } from './records.ts';
+import { MOST_INVITES, ONLY, type InviteRow, type KeyPackageRow, type MeRow } from './records.ts';
 
 const USES_PER_DAY = 20;
 
-function policyOf({ invite }: InviteRow): AddressPolicy {
+function policyOf({ invite, group }: InviteRow): AddressPolicy {
 	const oneTime = invite.kind === 'one-time';
+	if (group) {
+		const { uses = null } = group;
+		return { uses, usesPerDay: DEFAULT_GROUP_MEMBERS, expires: invite.expires ?? null };
+	}
 	return {
 		uses: oneTime ? 1 : null,
 		usesPerDay: oneTime ? null : USES_PER_DAY,
@@ -32,9 +36,9 @@ export async function syncInvites(context: EngineContext, session: RelaySession)
 async function publish(context: EngineContext, session: RelaySession, key: string): Promise<void> {
 	const ready = await context.persist((tx) => prepare(context, tx, key));
 	if (!ready) return;
-	const { row, profile, account, keyPackage } = ready;
+	const { row } = ready;
 	const keys = await context.crypto.inviteKeys(row.secret);
-	const card = cards.encode({ type: 'card', account, profile, welcome: row.welcome, keyPackage });
+	const card = cards.encode(ready.card);
 	const answer = await session.ask({
 		type: 'putAddress',
 		address: keys.address,
@@ -51,10 +55,12 @@ async function publish(context: EngineContext, session: RelaySession, key: strin
 		// The profile may have changed, or the link been revoked, while the relay answered.
 		if (fresh?.todo !== 'put' || fresh.keyPackageRef !== row.keyPackageRef) return;
 		const me = await tx.get('me', ONLY);
+		const isSame =
+			me?.profileVersion === ready.profileVersion && fresh.group?.version === row.group?.version;
 		const state = fresh.invite.state === 'pending' ? 'open' : fresh.invite.state;
 		tx.put('invites', key, {
 			...fresh,
-			todo: me?.profileVersion === ready.profileVersion ? undefined : 'put',
+			todo: isSame ? undefined : 'put',
 			invite: { ...fresh.invite, state },
 		});
 	});
@@ -91,12 +97,24 @@ async function prepare(context: EngineContext, tx: Transaction, key: string) {
 		tx.put('keyPackages', made.ref, stored);
 		tx.put('invites', key, current);
 	}
+	const card = await cardOf(tx, me, { row: current, keyPackage: stored.publicPart });
+	return card && { row: current, card, profileVersion: me.profileVersion };
+}
+
+/** What the link shows; undefined for one of a group that is not here. */
+async function cardOf(
+	tx: Transaction,
+	{ account, profile }: MeRow,
+	{ row, keyPackage }: { readonly row: InviteRow; readonly keyPackage: Uint8Array },
+): Promise<Card | undefined> {
+	if (!row.group) return { type: 'card', account, profile, welcome: row.welcome, keyPackage };
+	const known = await tx.get('groups', row.group.group);
+	if (!known) return undefined;
+	const { group, about, members } = known;
 	return {
-		row: current,
-		profile: me.profile,
-		profileVersion: me.profileVersion,
-		account: me.account,
-		keyPackage: stored.publicPart,
+		...{ type: 'groupCard', account, inviter: profile.name, keyPackage, group },
+		...{ name: about.name, picture: about.picture, size: members.length },
+		approval: row.group.approval,
 	};
 }
 

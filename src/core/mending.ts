@@ -11,6 +11,7 @@ import {
 } from './channels.ts';
 import { isStale } from './contact-kit.ts';
 import type { EngineContext, Work } from './context.ts';
+import { isOutOfGroup } from './model.ts';
 import { ONLY, parkedKey, type ConversationRow } from './records.ts';
 import { missingIn } from './repairs.ts';
 
@@ -33,7 +34,7 @@ export async function mendChannels(context: EngineContext): Promise<Conversation
 	const incomplete: ConversationId[] = [];
 	for (const { key, value } of await store.list('conversations', EVERYTHING)) {
 		if (value.state.kind === 'refused') continue; // nobody to found one with
-		if (value.state.kind === 'removed' || value.state.kind === 'left') continue;
+		if (isOutOfGroup(value.state)) continue;
 		for (const channel of value.channels) {
 			const row = await store.get('channels', channel);
 			if (row?.status === 'broken' || row?.status === 'lost') continue;

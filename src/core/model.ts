@@ -65,6 +65,10 @@ export type ConversationState =
 	/** The link did not work; nothing that was written has left this device. */
 	| { readonly kind: 'refused'; readonly reason: AddressState }
 	| { readonly kind: 'blocked' }
+	/** Asked to join this group by a link of somebody of this `name`; `approval`: they look at each newcomer first. */
+	| { readonly kind: 'asking'; readonly name: string; readonly approval: boolean }
+	/** Asked to join this group, and was not let in. */
+	| { readonly kind: 'turned-away'; readonly reason: 'declined' | 'full' | 'closed' }
 	/** Came back from a backup without a way to reach the other side: open again with a link from them. */
 	| { readonly kind: 'restored' }
 	/** Not in this group any more. `by`: the own account where nobody says who it was. `at`: relay time, ms. */
@@ -72,6 +76,11 @@ export type ConversationState =
 	| { readonly kind: 'left'; readonly at: number }
 	/** Somebody went beyond their rights, or the group came apart: an admin may recreate it. */
 	| { readonly kind: 'frozen'; readonly at: number };
+
+/** Not in this group any more, or not yet. */
+export function isOutOfGroup({ kind }: ConversationState): boolean {
+	return kind === 'removed' || kind === 'left' || kind === 'asking' || kind === 'turned-away';
+}
 
 /** Exactly one owner; who is not named otherwise is a member. */
 export type Role = 'owner' | 'admin' | 'member';
@@ -113,7 +122,8 @@ export interface GroupMemberView {
 
 /** What somebody wants to change in a group. */
 export type GroupIntention =
-	| { readonly kind: 'add'; readonly people: readonly AccountId[] }
+	/** `byLink`: they asked by the own link of this group. */
+	| { readonly kind: 'add'; readonly people: readonly AccountId[]; readonly byLink?: true }
 	| { readonly kind: 'remove'; readonly account: AccountId }
 	| { readonly kind: 'about'; readonly about: Partial<GroupAbout> }
 	| { readonly kind: 'policy'; readonly policy: Partial<GroupPolicy> }
@@ -159,6 +169,36 @@ export type GroupRefusal =
 	| { readonly kind: 'closed' }
 	| { readonly kind: 'storage-full' };
 
+/** What may be chosen of a group's link. */
+export interface LinkTerms {
+	/** Whether each newcomer is looked at first. */
+	readonly approval: boolean;
+	/** ms since 1970; undefined: until it is reset. */
+	readonly expires: number | undefined;
+	/** How many may ask by it; undefined: as many as fit. */
+	readonly uses: number | undefined;
+}
+
+/** The link by which this device lets people into a group. */
+export interface GroupLink extends LinkTerms {
+	readonly address: Address;
+	/** What stands after `/i#`. */
+	readonly fragment: string;
+	readonly created: number;
+	/** `pending`: not yet at the relay. Of one that is over, why. */
+	readonly state: Invite['state'];
+}
+
+/** Somebody who waits to be let in. */
+export interface JoinRequest {
+	readonly account: AccountId;
+	readonly profile: Profile;
+	/** When they asked: relay time, ms. */
+	readonly at: number;
+	/** They were in the group before, and were removed. */
+	readonly wasRemoved: boolean;
+}
+
 /** Somebody who wrote in a history that came from another messenger. */
 export interface Participant {
 	/** A known person, oneself, or an id made from the name that nobody has. */
@@ -201,6 +241,8 @@ export interface Conversation {
 	readonly readTo: Position;
 	/** Messages of ours here that failed for good and wait for a decision. */
 	readonly failed: number;
+	/** People who wait for this person to let them into this group; undefined: none. */
+	readonly requests?: number | undefined;
 	readonly pinned: boolean;
 	readonly muted: boolean;
 	readonly archived: boolean;
@@ -258,6 +300,8 @@ export type LogEvent =
 	| { readonly kind: 'safety-number-changed' }
 	| { readonly kind: 'group-created' }
 	| { readonly kind: 'added'; readonly who: readonly AccountId[] }
+	/** By a link of whoever this line is from. */
+	| { readonly kind: 'joined-by-link'; readonly who: readonly AccountId[] }
 	| { readonly kind: 'removed'; readonly who: readonly AccountId[] }
 	| { readonly kind: 'left'; readonly who: AccountId }
 	| { readonly kind: 'renamed'; readonly name: string }
@@ -339,8 +383,19 @@ export type InvitePreview =
 			/** The conversation with this person that already exists. */
 			readonly existing: ConversationId | undefined;
 	  }
-	/** One's own link. */
-	| { readonly kind: 'own' }
+	/** The link of a group. `by`: who made it. */
+	| {
+			readonly kind: 'group';
+			readonly name: string;
+			readonly picture: Uint8Array | null;
+			readonly size: number;
+			readonly by: { readonly account: AccountId; readonly name: string };
+			readonly approval: boolean;
+			/** The conversation of who is in it already, or waits to be. */
+			readonly existing: ConversationId | undefined;
+	  }
+	/** One's own link; `group`: that of a group. */
+	| { readonly kind: 'own'; readonly group?: ConversationId | undefined }
 	| { readonly kind: 'closed'; readonly reason: Exclude<AddressState, 'open'> }
 	/** The relay does not answer. */
 	| { readonly kind: 'offline' }

@@ -88,6 +88,11 @@ class OutboxPump implements Outbox {
 		if (!conversation || !(conversation.account ?? conversation.group)) return;
 		// Nobody is reached until a link is exchanged, or somebody adds this person again.
 		if (conversation.state.kind === 'refused' || conversation.state.kind === 'restored') return;
+		if (conversation.state.kind === 'asking') {
+			if (this.#session().caughtUp) await this.#commits.askToJoin(id);
+			return;
+		}
+		if (conversation.state.kind === 'turned-away') return;
 		if (conversation.state.kind === 'left' || conversation.state.kind === 'removed') {
 			if (this.#session().caughtUp) await this.#commits.leave(id);
 			return;

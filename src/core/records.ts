@@ -89,8 +89,22 @@ export interface ConversationRow {
 	readonly late: readonly MessageId[];
 	/** Envelopes that could not be opened and have a placeholder in the log. */
 	readonly unreadable: readonly EnvelopeId[];
+	/** Groups: what this device asks to be let in by. */
+	readonly asking?: AskingRow | undefined;
+	/** Groups: people who wait for this device to let them in. */
+	readonly requests?: number | undefined;
 	/** Set in a history of another messenger; nothing is sent there. */
 	readonly imported?: ImportedRow;
+}
+
+/** A request to join a group, on its way and until it is answered. */
+export interface AskingRow {
+	/** Who made the link, and alone may answer. */
+	readonly by: AccountId;
+	/** Their link. */
+	readonly entrance: Entrance;
+	/** The channel that carries the request, once it is made. */
+	readonly channel: ChannelId | undefined;
 }
 
 export type ImportedRow = Omit<Extract<ConversationSubject, { kind: 'imported' }>, 'kind'>;
@@ -104,6 +118,10 @@ export interface GroupRow {
 	readonly members: readonly { readonly account: AccountId; readonly role: Role }[];
 	/** What a lost state is mended with; undefined until the group is founded or joined. */
 	readonly mending: GroupMending | undefined;
+	/** People who were removed by others and did not come back: a link alone does not let them in. */
+	readonly expelled?: readonly AccountId[];
+	/** The own link of this group, open or over. */
+	readonly link?: Address | undefined;
 	/** Version of the own profile that was last put into the outbox for them. */
 	readonly toldProfile: number;
 }
@@ -208,6 +226,8 @@ export type OutboxRow =
 	| { readonly kind: 'rotate'; readonly channel: ChannelId; readonly due?: number }
 	/** Somebody leaves this group, and nobody may have taken them out by `due` (ms). */
 	| { readonly kind: 'sweep'; readonly due: number }
+	/** A request to join this group has to reach whoever lets people in. */
+	| { readonly kind: 'ask' }
 	/** The relay must still be told that this device is out of a channel. */
 	| { readonly kind: 'leave'; readonly channel: ChannelId }
 	| SmallRow
@@ -243,6 +263,8 @@ export interface ChannelRow {
 	readonly joined?: Epoch;
 	/** Groups: who might write from an epoch on, the latest last; null: everybody. */
 	readonly writers?: readonly WritersRow[];
+	/** Carries a request to join a group, and no conversation. */
+	readonly asks?: true;
 }
 
 export interface WritersRow {
@@ -268,6 +290,8 @@ export interface StagedRow {
 	/** The outbox row that this commit carries out, and what is left of it afterwards. */
 	readonly change?: string | undefined;
 	readonly rest?: GroupIntention | undefined;
+	/** Who is added came by the own link. */
+	readonly byLink?: boolean;
 	readonly others: readonly DeviceId[];
 	readonly next: FrozenGroup;
 }
@@ -296,8 +320,44 @@ export interface InviteRow {
 	readonly secret: Uint8Array;
 	readonly welcome: string;
 	readonly keyPackageRef: string | undefined;
+	/** Set for the link of a group. */
+	readonly group?: GroupLinkRow;
 	/** What the relay must still be told. */
 	readonly todo: 'put' | 'revoke' | undefined;
+}
+
+export interface GroupLinkRow {
+	readonly group: GroupId;
+	readonly approval: boolean;
+	readonly uses: number | undefined;
+	/** Requests that came by it. */
+	readonly used: number;
+	/** Raised with each change of what the relay is told. */
+	readonly version: number;
+}
+
+/** The channel of a request to join a group, until it is decided and the channel left. */
+export type RequestRow =
+	| WaitingRow
+	/** Decided; the answer, if there is one, is sent before the channel is left. */
+	| {
+			readonly kind: 'over';
+			readonly channel: ChannelId;
+			readonly answer: SealedEnvelope | undefined;
+	  };
+
+/** Somebody who asked to join a group by a link of this device. */
+export interface WaitingRow {
+	/** `adding`: let in, and not in the group yet. */
+	readonly kind: 'waiting' | 'adding';
+	readonly channel: ChannelId;
+	/** That they are turned away, sealed when they asked: no state of the channel is kept (SPEC JO-7). */
+	readonly answer: SealedEnvelope;
+	readonly account: AccountId;
+	readonly profile: Profile;
+	readonly entrance: Entrance;
+	/** Relay time, ms. */
+	readonly at: number;
 }
 
 /** An own address given to one contact, or to the members of one group. */
@@ -345,6 +405,8 @@ export interface Rows {
 	groups: GroupRow;
 	/** By group and account: how to found the group anew with them. */
 	entrances: Entrance;
+	/** By group and channel. */
+	requests: RequestRow;
 	/** By the id of an own message, in groups. */
 	receipts: ReceiptsRow;
 }
@@ -380,6 +442,7 @@ export const outboxKey = {
 	rotate: (conversation: ConversationId, channel: ChannelId) =>
 		`${conversation}/!5rotate/${channel}`,
 	sweep: (conversation: ConversationId) => `${conversation}/!7sweep`,
+	ask: (conversation: ConversationId) => `${conversation}/!9ask`,
 	leave: (conversation: ConversationId, channel: ChannelId) => `${conversation}/!8leave/${channel}`,
 	roster: (conversation: ConversationId) => `${conversation}/!4roster`,
 	changes: (conversation: ConversationId) => `${conversation}/!6change/`,
@@ -392,6 +455,11 @@ export const outboxKey = {
 
 export const entranceKey = {
 	of: (group: GroupId, account: AccountId) => `${group}/${account}`,
+	group: (group: GroupId) => `${group}/`,
+};
+
+export const requestKey = {
+	of: (group: GroupId, channel: ChannelId) => `${group}/${channel}`,
 	group: (group: GroupId) => `${group}/`,
 };
 

@@ -118,6 +118,7 @@ class Sealing {
 			case 'rotate':
 			case 'sweep':
 			case 'leave':
+			case 'ask':
 			case 'change':
 				return;
 			case 'text':

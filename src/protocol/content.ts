@@ -98,7 +98,13 @@ const roster = frame(6, 'roster', {
 	),
 });
 
-export const contents = frameUnion(text, receipt, profile, repair, settled, roster);
+/** To who asked to join a group: they are not let in (SPEC JO-7). Only in a channel whose context is `asking`. */
+const turnedAway = frame(9, 'turnedAway', {
+	/** Somebody said no; nobody more fits in; the link is over, or its maker may not invite any more. */
+	reason: v.picklist(['declined', 'full', 'closed']),
+});
+
+export const contents = frameUnion(text, receipt, profile, repair, settled, roster, turnedAway);
 export type Content = FrameValue<(typeof contents.shapes)[number]>;
 export type TextContent = Extract<Content, { type: 'text' }>;
 
@@ -127,8 +133,17 @@ const group = frame(2, 'group', {
 	/** Seals the snapshots (SPEC CH-11). */
 	secret: bytesOf(32),
 });
-export const channelContexts = frameUnion(about, group);
+/** A channel in which somebody asks the maker of a group's link to let them in (SPEC JO-2). */
+const asking = frame(3, 'asking', {
+	group: id<GroupId>(),
+	profile: profileSchema,
+	/** How to add them, and nothing else: the address is theirs for this group. */
+	address: id<Address>(),
+	keyPackage: bytesUpTo(MAX_CARD_BYTES),
+});
+export const channelContexts = frameUnion(about, group, asking);
 export type GroupContext = FrameValue<typeof group>;
+export type AskingContext = FrameValue<typeof asking>;
 /** A picture, and roles of 43 characters each. */
 export const MAX_CONTEXT_BYTES = MAX_GROUP_PICTURE_BYTES + MAX_GROUP_MEMBERS * 128;
 
@@ -161,5 +176,25 @@ const card = frame(1, 'card', {
 	welcome: textUpTo(1024),
 	keyPackage: bytesUpTo(MAX_CARD_BYTES),
 });
-export const cards = frameUnion(card);
-export type Card = FrameValue<typeof card>;
+/** The same behind the link of a group (SPEC JO-1). */
+const groupCard = frame(2, 'groupCard', {
+	/** Who made the link: their device is the one that lets people in. */
+	account: accountId,
+	/** Their name; the picture is left to those who are in. */
+	inviter: name,
+	keyPackage: bytesUpTo(MAX_CARD_BYTES),
+	group: id<GroupId>(),
+	name,
+	picture: v.nullable(bytesUpTo(MAX_GROUP_PICTURE_BYTES)),
+	/** People in it when the card was written. */
+	size: uint,
+	/** Whether somebody looks at each newcomer first. */
+	approval: v.boolean(),
+});
+export const cards = frameUnion(card, groupCard);
+export type Card = FrameValue<(typeof cards.shapes)[number]>;
+export type GroupCard = FrameValue<typeof groupCard>;
+
+/** What a commit of a group says of itself to its members, as its authenticated data. */
+const byLink = frame(1, 'byLink', {});
+export const commitNotes = frameUnion(byLink);

@@ -15,6 +15,8 @@ import type {
 } from '../../src/core/model.ts';
 import { MAX_TEXT_BYTES } from '../../src/protocol/limits.ts';
 
+const DAY = 86_400_000;
+
 /** A change in which nothing changed. */
 export const NOTHING: Change = {
 	me: false,
@@ -69,6 +71,20 @@ export function empty(id: ConversationId, now: number): Conversation {
 		draft: '',
 		created: now,
 	};
+}
+
+/** A conversation with somebody, as a test describes it. */
+export function withPerson(
+	blank: Conversation,
+	account: AccountId,
+	fake: FakeConversation,
+): Conversation {
+	const { name, picture = null, verified, lastSeen, echoes: _e, presence: _p, ...rest } = fake;
+	const verification = verified
+		? ({ kind: 'verified', at: blank.created - 3 * DAY, how: 'compared' } as const)
+		: ({ kind: 'unverified' } as const);
+	const person = { account, profile: { name, picture }, verification, lastSeen };
+	return { ...blank, subject: { kind: 'person', person }, ...rest };
 }
 
 export function summary(message: Message): NonNullable<Conversation['last']> {

@@ -40,6 +40,7 @@ import {
 	spread,
 	summary,
 	textRefusal,
+	withPerson,
 	type FakeConversation,
 	type FakeMessage,
 	type FakeOptions,
@@ -86,13 +87,25 @@ export class FakeClient implements Client {
 			this.#changed(id);
 		},
 		now: () => this.#now(),
+		id: () => this.#id(),
+		fragment: () => `${this.#id<Address>()}.${this.#account()}`,
+		forget: (id) => this.#conversations.delete(id) && this.#changed(id),
 	});
+	readonly groupLink = this.groups.links.groupLink.bind(this.groups.links);
+	readonly makeGroupLink = this.groups.links.makeGroupLink.bind(this.groups.links);
+	readonly changeGroupLink = this.groups.links.changeGroupLink.bind(this.groups.links);
+	readonly closeGroupLink = this.groups.links.closeGroupLink.bind(this.groups.links);
+	readonly joinRequests = this.groups.links.joinRequests.bind(this.groups.links);
+	readonly answerRequest = this.groups.links.answerRequest.bind(this.groups.links);
+	readonly withdrawRequest = this.groups.links.withdrawRequest.bind(this.groups.links);
 	readonly links = new FakeInvites({
 		now: () => this.#now(),
 		id: () => this.#id(),
 		fragment: () => `${this.#id<Address>()}.${this.#account()}`,
 		isOnline: () => this.#live.connection.kind === 'online',
 		begin: (name) => this.addConversation({ name, echoes: true }),
+		ask: ({ name, by, approval }) =>
+			this.addGroup({ name, members: [], state: { kind: 'asking', name: by.name, approval } }),
 		changed: () => this.#tell({ invites: true }),
 	});
 	readonly #recovery = new FakeRecovery({
@@ -134,25 +147,11 @@ export class FakeClient implements Client {
 
 	addConversation(fake: FakeConversation): ConversationId {
 		const id = this.#id<ConversationId>();
-		const { name, picture, echoes, presence, lastSeen, verified, ...rest } = fake;
-		this.#conversations.set(id, {
-			...empty(id, this.#now()),
-			subject: {
-				kind: 'person',
-				person: {
-					account: this.#account(),
-					profile: { name, picture: picture ?? null },
-					verification: verified
-						? { kind: 'verified', at: this.#now() - 3 * DAY, how: 'compared' }
-						: { kind: 'unverified' },
-					lastSeen,
-				},
-			},
-			...rest,
-		});
+		const blank = empty(id, this.#now());
+		this.#conversations.set(id, withPerson(blank, this.#account(), fake));
 		this.#messages.set(id, []);
-		this.#echoing.set(id, echoes ?? false);
-		this.setPresence(id, presence ?? {});
+		this.#echoing.set(id, fake.echoes ?? false);
+		this.setPresence(id, fake.presence ?? {});
 		this.#tell({ conversations: new Set([id]) });
 		return id;
 	}

@@ -3,7 +3,9 @@ import type { Client } from '../../src/core/client.ts';
 import { allows, type Roster } from '../../src/core/group-rights.ts';
 import {
 	DEFAULT_POLICY,
+	isOutOfGroup,
 	type AccountId,
+	type Address,
 	type Conversation,
 	type ConversationId,
 	type ConversationSubject,
@@ -15,9 +17,11 @@ import {
 	type LogEvent,
 	type MessageId,
 	type Person,
+	type Profile,
 	type Role,
 } from '../../src/core/model.ts';
 import type { Result } from '../../src/core/ports.ts';
+import { FakeGroupLinks } from './fake-group-links.ts';
 import type { FakeConversation } from './fake-chat.ts';
 
 /** A group as a test describes it. */
@@ -45,6 +49,9 @@ export interface FakeGroupHost {
 	readonly add: (group: FakeGroup) => ConversationId;
 	readonly line: (id: ConversationId, by: AccountId, event: LogEvent) => void;
 	readonly now: () => number;
+	readonly id: () => Address;
+	readonly fragment: () => string;
+	readonly forget: (id: ConversationId) => unknown;
 }
 
 type Done = Result<undefined, GroupRefusal>;
@@ -59,11 +66,14 @@ export class FakeGroups implements Pick<
 	readonly #host: FakeGroupHost;
 	readonly #members = new Map<ConversationId, readonly FakeMember[]>();
 	readonly #receipts = new Map<MessageId, Awaited<ReturnType<Client['receipts']>>>();
+	readonly links: FakeGroupLinks;
 	/** Set to make every change fail this way. */
 	refusal: GroupRefusal | undefined;
 
 	constructor(host: FakeGroupHost) {
 		this.#host = host;
+		const letIn = this.#letIn.bind(this);
+		this.links = new FakeGroupLinks({ ...host, letIn });
 	}
 
 	/** The conversation of a new group, whose members are kept here. */
@@ -71,7 +81,7 @@ export class FakeGroups implements Pick<
 		const { members, role = 'member', description = '', policy, ...rest } = fake;
 		const { name, picture = null, echoes: _echoes, presence: _presence, ...state } = rest;
 		const others = members.map((each) => ({ person: each.person, role: each.role ?? 'member' }));
-		const isOut = fake.state?.kind === 'removed' || fake.state?.kind === 'left';
+		const isOut = fake.state !== undefined && isOutOfGroup(fake.state);
 		this.#members.set(blank.id, isOut ? others : [{ person: this.#host.me(), role }, ...others]);
 		const subject = this.#subject(blank.id, {
 			about: { name, description, picture },
@@ -103,6 +113,14 @@ export class FakeGroups implements Pick<
 		});
 		this.#host.line(id, this.#host.me().account, { kind: 'group-created' });
 		return Promise.resolve({ ok: true, value: id });
+	}
+
+	/** Somebody who asked by a link comes in. */
+	#letIn(id: ConversationId, account: AccountId, profile: Profile): void {
+		const verification = { kind: 'unverified' } as const;
+		const person = { account, profile, verification, lastSeen: undefined };
+		this.#change(id, (all) => [...all, { person, role: 'member' }]);
+		this.#host.line(id, this.#host.me().account, { kind: 'joined-by-link', who: [account] });
 	}
 
 	changeGroup(id: ConversationId, intention: GroupIntention): Promise<Done> {

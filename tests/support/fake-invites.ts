@@ -13,6 +13,8 @@ interface FakeInviteHost {
 	readonly isOnline: () => boolean;
 	/** Begins a conversation with somebody of this name. */
 	readonly begin: (name: string) => ConversationId;
+	/** Asks to be let into a group. */
+	readonly ask: (group: Extract<InvitePreview, { kind: 'group' }>) => ConversationId;
 	readonly changed: () => void;
 }
 
@@ -79,6 +81,9 @@ export class FakeInvites implements Pick<
 
 	async acceptInvite(fragment: string): Promise<Result<ConversationId, InvitePreview>> {
 		const preview = await this.previewInvite(fragment);
+		if (preview.kind === 'group') {
+			return { ok: true, value: preview.existing ?? this.#host.ask(preview) };
+		}
 		if (preview.kind !== 'open') return { ok: false, error: preview };
 		if (preview.existing) return { ok: true, value: preview.existing };
 		return { ok: true, value: this.#host.begin(preview.profile.name) };

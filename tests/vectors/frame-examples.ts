@@ -109,6 +109,7 @@ const contents: Examples = [
 			{ account: ACCOUNT, name: 'Ben', entrance: null },
 		],
 	},
+	{ type: 'turnedAway', reason: 'full' },
 ];
 
 const channelContexts: Examples = [
@@ -118,6 +119,7 @@ const channelContexts: Examples = [
 		...{ roles: [{ account: ACCOUNT, role: 'owner' }], leaving: [ACCOUNT], secret: bytes(32) },
 		policy: { write: 'everyone', change: 'admins', invite: 'admins' },
 	},
+	{ type: 'asking', group: A, profile, address: C, keyPackage: bytes(30) },
 ];
 
 const snapshots: Examples = [
@@ -132,9 +134,15 @@ const whispers: Examples = [
 
 const cards: Examples = [
 	{ type: 'card', account: ACCOUNT, profile, welcome: 'Come in', keyPackage: bytes(30) },
+	{
+		...{ type: 'groupCard', account: ACCOUNT, inviter: 'Ana', keyPackage: bytes(30), group: A },
+		...{ name: 'Hut 🏔️', picture: null, size: 12, approval: true },
+	},
 ];
+
+const commitNotes: Examples = [{ type: 'byLink' }];
 
 export const EXAMPLES = {
 	...{ upFrames, downFrames, peerFrames, contents },
-	...{ channelContexts, snapshots, whispers, cards },
+	...{ channelContexts, snapshots, whispers, cards, commitNotes },
 };

@@ -7,6 +7,7 @@ import { describe, expect, test } from 'vitest';
 import {
 	cards,
 	channelContexts,
+	commitNotes,
 	contents,
 	snapshots,
 	whispers,
@@ -20,7 +21,7 @@ import { EXAMPLES } from './frame-examples.ts';
 
 const UNIONS = {
 	...{ upFrames, downFrames, peerFrames, contents },
-	...{ channelContexts, snapshots, whispers, cards },
+	...{ channelContexts, snapshots, whispers, cards, commitNotes },
 };
 type UnionName = keyof typeof UNIONS;
 

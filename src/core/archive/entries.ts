@@ -60,7 +60,7 @@ const event = v.variant('kind', [
 			...(['described', 'pictured', 'frozen', 'recreated'] as const),
 		]),
 	}),
-	v.object({ kind: v.picklist(['added', 'removed']), who }),
+	v.object({ kind: v.picklist(['added', 'joined-by-link', 'removed']), who }),
 	v.object({ kind: v.literal('left'), who: accountId }),
 	v.object({ kind: v.literal('renamed'), name }),
 	v.object({ kind: v.literal('role'), who: accountId, role }),

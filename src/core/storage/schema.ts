@@ -42,6 +42,7 @@ const VERSION_1: readonly (StoreName | 'vault')[] = [
 const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 
 const VERSION_3: readonly StoreName[] = ['recovery'];
+const VERSION_4: readonly StoreName[] = ['requests'];
 
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
@@ -54,5 +55,9 @@ export const MIGRATIONS: readonly Migration[] = [
 	// Recovery codes.
 	(db) => {
 		for (const name of VERSION_3) db.createObjectStore(name);
+	},
+	// Requests to join a group.
+	(db) => {
+		for (const name of VERSION_4) db.createObjectStore(name);
 	},
 ];

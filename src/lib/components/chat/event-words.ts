@@ -77,6 +77,8 @@ function sentence(event: LogEvent, deed: Deed): string {
 			return mine ? m.event_created_you() : m.event_created({ by });
 		case 'added':
 			return mine ? m.event_added_you({ who }) : m.event_added({ by, who });
+		case 'joined-by-link':
+			return mine ? m.event_linked_you({ who }) : m.event_linked({ by, who });
 		case 'removed':
 			return mine ? m.event_removed_you({ who }) : m.event_removed({ by, who });
 		case 'left':
