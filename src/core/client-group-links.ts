@@ -10,7 +10,7 @@ import { ONLY, type GroupRow, type InviteRow } from './records.ts';
 
 const SECRET_BYTES = 32;
 
-type GroupLinkDoor = Pick<
+export type GroupLinkDoor = Pick<
 	Client,
 	| 'groupLink'
 	| 'makeGroupLink'

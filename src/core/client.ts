@@ -1,7 +1,7 @@
 // The door to the chat for every context: intentions, queries, changes. It needs no lock and no connection;
 // it writes intentions to the store, and the engine, wherever it runs, sees them there and carries them out.
 import { createGroupDoor } from './client-groups.ts';
-import { createGroupLinkDoor } from './client-group-links.ts';
+import type { GroupLinkDoor } from './client-group-links.ts';
 import { createIntentions } from './client-intentions.ts';
 import { createInviteDoor } from './client-invites.ts';
 import { createQueries } from './client-queries.ts';
@@ -265,7 +265,7 @@ export function openClient(ports: ClientPorts): Client {
 		...intentions,
 		...invites,
 		...createGroupDoor(ports),
-		...createGroupLinkDoor(ports),
+		...lazyGroupLinkDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
 		comeBack: (code) => ports.comeBack(code),
@@ -284,6 +284,24 @@ export function openClient(ports: ClientPorts): Client {
 			};
 		},
 		close: () => store.close(),
+	};
+}
+
+/** Most people never open it: its code comes with the first call. */
+function lazyGroupLinkDoor(ports: ClientPorts): GroupLinkDoor {
+	let door: Promise<GroupLinkDoor> | undefined;
+	const open = () =>
+		(door ??= import('./client-group-links.ts').then(({ createGroupLinkDoor }) =>
+			createGroupLinkDoor(ports),
+		));
+	return {
+		groupLink: async (id) => (await open()).groupLink(id),
+		makeGroupLink: async (id, terms) => (await open()).makeGroupLink(id, terms),
+		changeGroupLink: async (id, terms) => (await open()).changeGroupLink(id, terms),
+		closeGroupLink: async (id) => (await open()).closeGroupLink(id),
+		joinRequests: async (id) => (await open()).joinRequests(id),
+		answerRequest: async (id, account, answer) => (await open()).answerRequest(id, account, answer),
+		withdrawRequest: async (id) => (await open()).withdrawRequest(id),
 	};
 }
 

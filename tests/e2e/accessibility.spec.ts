@@ -3,7 +3,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, meet, test, type Person } from './fixtures.ts';
-import { confirm, makeGroup, openDetails, openReceipts } from './group-people.ts';
+import {
+	confirm,
+	groupWithLink,
+	linkShownTo,
+	makeGroup,
+	openDetails,
+	openReceipts,
+} from './group-people.ts';
 
 const RULES = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'];
 const SETTINGS = [
@@ -162,6 +169,41 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await judge(ben, 'a group on a phone');
 			await openDetails(ben);
 			await judge(ben, 'details of a group for a member');
+		});
+
+		test('nor with the link of a group, at either end of it', async ({ newPerson }) => {
+			test.slow();
+			const people = [await newPerson(), await newPerson(), await newPerson()] as const;
+			const [ana, ben, dov] = people;
+			for (const person of people) await inTheme(person);
+			await groupWithLink(ana, ben);
+			await ana.page.getByRole('switch', { name: /Approve each newcomer/ }).check();
+			await ana.page.getByRole('radio', { name: '7 days' }).check();
+			const card = ana.page.getByRole('region', { name: 'Invite link' });
+			await expect(card).toContainText('Works until');
+			await judge(ana, 'the link of a group');
+			await ana.page.setViewportSize({ width: 390, height: 740 });
+			await judge(ana, 'the link of a group on a phone');
+			await ana.page.setViewportSize({ width: 1280, height: 800 });
+			await dov.visit(await linkShownTo(ana));
+			await expect(dov.page.getByRole('textbox', { name: 'Your name' })).toBeVisible();
+			await judge(dov, 'behind the link of a group');
+			await dov.page.setViewportSize({ width: 390, height: 740 });
+			await dov.page.getByRole('textbox', { name: 'Your name' }).fill('Dov Katz');
+			await judge(dov, 'behind the link of a group on a phone');
+			await dov.page.getByRole('button', { name: /Join|Ask to join/ }).click();
+			await expect(dov.page.getByRole('button', { name: 'Do not join' })).toBeVisible();
+			await judge(dov, 'waiting to be let in');
+			await expect(ana.page.getByText('1 person asks to join')).toBeVisible();
+			await ana.page.getByRole('link', { name: 'See' }).click();
+			await judge(ana, 'somebody asks to join');
+			await ana.page.getByRole('button', { name: /Decline/ }).click();
+			await expect(dov.page.getByText('You were not let in.')).toBeVisible();
+			await judge(dov, 'turned away');
+			await ana.page.getByRole('link', { name: 'Invite link' }).click();
+			await ana.page.getByRole('button', { name: 'Turn off link' }).click();
+			await expect(ana.page.getByRole('button', { name: 'Make a new link' })).toBeVisible();
+			await judge(ana, 'a link that is turned off');
 		});
 
 		test('nor in the settings, and where there is nothing', async ({ newPerson }) => {

@@ -87,3 +87,25 @@ export async function expectLine(person: Person, line: string): Promise<void> {
 		(await linesOf(person)).filter((each) => each === line);
 	await expect.poll(found).toEqual([line]);
 }
+
+/** Ana's group with Ben; Ana is at the page of its link. */
+export async function groupWithLink(ana: Person, ben: Person): Promise<void> {
+	await meet(ana, ben);
+	await ana.page.getByRole('link', { name: 'New group' }).click();
+	await ana.page.getByRole('checkbox', { name: 'Ben Okafor' }).check();
+	await ana.page.getByRole('button', { name: 'Next' }).click();
+	await ana.page.getByRole('textbox', { name: 'Name of the group' }).fill('Hut weekend');
+	await ana.page.getByRole('button', { name: 'Create group' }).click();
+	await expectLine(ana, 'You started the group.');
+	await ana.header.click();
+	await ana.page.getByRole('link', { name: 'Invite link' }).click();
+	await ana.page.getByRole('button', { name: 'Make a link' }).click();
+}
+
+/** The link on screen, once the relay knows it. */
+export async function linkShownTo(person: Person): Promise<string> {
+	const card = person.page.getByRole('region', { name: 'Invite link' });
+	const shown = await card.getByRole('code').innerText();
+	await expect(card.getByRole('status')).toHaveCount(0);
+	return `http://${shown}`;
+}

@@ -21,6 +21,8 @@ export const toConversation = (id: ConversationId): string => resolve('/(app)/c/
 export const toDetails = (id: ConversationId): string => resolve('/(app)/c/[id]/info', { id });
 export const toAddPeople = (id: ConversationId): string =>
 	resolve('/(app)/c/[id]/info/add', { id });
+export const toGroupLink = (id: ConversationId): string =>
+	resolve('/(app)/c/[id]/info/link', { id });
 export const toSafetyNumber = (id: ConversationId): string =>
 	resolve('/(app)/c/[id]/info/verify', { id });
 /** What a link carries needs no escapes; what was pasted in its place must not break the address. */

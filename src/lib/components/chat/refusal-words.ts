@@ -1,4 +1,4 @@
-import type { AddressState, RefusalCode } from '../../../core/model.ts';
+import type { AddressState, ConversationState, RefusalCode } from '../../../core/model.ts';
 import { m } from '../../paraglide/messages.js';
 
 /** Why a message was not sent, to stand after "Not sent:". */
@@ -33,5 +33,33 @@ export function refusedLinkWords(reason: AddressState, name: string): string {
 			return m.refused_limit();
 		default:
 			return m.refused_unknown();
+	}
+}
+
+/** What became of a request to join a group whose link did not work. */
+export function refusedGroupLinkWords(reason: AddressState): string {
+	switch (reason) {
+		case 'used':
+			return m.gasked_used();
+		case 'expired':
+			return m.gasked_expired();
+		case 'limit':
+			return m.refused_limit();
+		default:
+			return m.turned_closed();
+	}
+}
+
+/** Why somebody is not let into a group. */
+export function turnedAwayWords(
+	reason: Extract<ConversationState, { kind: 'turned-away' }>['reason'],
+): string {
+	switch (reason) {
+		case 'declined':
+			return m.turned_declined();
+		case 'full':
+			return m.turned_full();
+		case 'closed':
+			return m.turned_closed();
 	}
 }

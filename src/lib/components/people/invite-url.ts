@@ -2,7 +2,7 @@ import { toInvite } from '../../browser/addresses.ts';
 import type { Invite } from '../../../core/model.ts';
 
 /** The address to give away. Everything secret stands after `#`, which no browser sends to a server. */
-export function inviteUrl(invite: Invite): string {
+export function inviteUrl(invite: Pick<Invite, 'fragment'>): string {
 	return `${location.origin}${toInvite(invite.fragment)}`;
 }
 
