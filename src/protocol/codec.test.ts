@@ -1,3 +1,4 @@
+import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { frame, frameUnion, parseCbor, writeCbor } from './codec.ts';
 import { cards, channelContexts, contents, whispers } from './content.ts';
@@ -72,6 +73,17 @@ describe('FR-2 what is not exactly one frame is malformed', () => {
 		expect(union.encode(value as never)).toEqual(good);
 		expect(decode(good)).toEqual({ ok: true, value });
 		expect(decode(writeCbor([2]))).toEqual({ ok: true, value: { type: 'none' } });
+	});
+
+	test('a frame may go without its last fields, and without no others', () => {
+		const late = frameUnion(frame(1, 'one', { count: uint, more: v.optional(uint) }));
+		const without = { type: 'one', count: 7, more: undefined } as const;
+		expect(late.encode(without)).toEqual(writeCbor([1, 7]));
+		expect(late.decode(writeCbor([1, 7]), 1000)).toEqual({ ok: true, value: without });
+		expect(late.decode(writeCbor([1, 7, 8]), 1000)).toMatchObject({ value: { more: 8 } });
+		for (const wrong of [[1], [1, 7, 'x'], [1, 7, null], [1, 7, 8, 9]]) {
+			expect(late.decode(writeCbor(wrong), 1000)).toEqual({ ok: false, error: 'malformed' });
+		}
 	});
 
 	test.each<[string, Uint8Array]>([

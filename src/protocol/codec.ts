@@ -11,7 +11,10 @@ export interface FrameShape<Name extends string = string, F extends Fields = Fie
 	readonly fields: F;
 }
 
-/** Declares one frame. `number` is what travels; the order of `fields` is the order on the wire. */
+/**
+ * Declares one frame. `number` is what travels; the order of `fields` is the order on the wire. Fields that may be
+ * undefined stand at the end, and are left out where they are (SPEC FR-2).
+ */
 export function frame<const Name extends string, F extends Fields>(
 	number: number,
 	name: Name,
@@ -81,14 +84,16 @@ export function frameUnion<const Shapes extends readonly FrameShape[]>(
 			const fields = value as Record<string, unknown> & { type: string };
 			const entry = byName.get(fields.type);
 			if (!entry) throw new Error(`no frame is called ${fields.type}`);
-			return encodeCbor([entry.number, ...entry.keys.map((key) => fields[key])]);
+			const last = entry.keys.findLastIndex((key) => fields[key] !== undefined);
+			const present = entry.keys.slice(0, last + 1);
+			return encodeCbor([entry.number, ...present.map((key) => fields[key])]);
 		},
 		decode(bytes, maxBytes) {
 			if (bytes.length > maxBytes) return tooLarge;
 			const items = parseCbor(bytes);
 			if (!Array.isArray(items)) return malformed;
 			const entry = byNumber.get(items[0] as number);
-			if (!entry || items.length !== entry.fields.length + 1) return malformed;
+			if (!entry || items.length > entry.fields.length + 1) return malformed;
 			const value: Record<string, unknown> = { type: entry.shape.name };
 			for (const [index, [key, schema]] of entry.fields.entries()) {
 				const parsed = v.safeParse(schema, items[index + 1]);

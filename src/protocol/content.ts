@@ -10,6 +10,7 @@ import {
 	MAX_EPHEMERAL_BYTES,
 	MAX_GROUP_MEMBERS,
 	MAX_GROUP_PICTURE_BYTES,
+	MAX_MENTIONS,
 	MAX_NAME_UNITS,
 	MAX_PICTURE_BYTES,
 	MAX_RECEIPT_IDS,
@@ -42,6 +43,8 @@ export const profileSchema = v.strictObject({
 });
 export type Profile = v.InferOutput<typeof profileSchema>;
 
+const mention = v.strictObject({ account: accountId, at: uint, length: uint });
+
 /** Text in UTF-8 of at most 64 KiB (SPEC CO-4). `sent` is the sender's wall clock in ms: displayed, never sorted by. */
 const text = frame(1, 'text', {
 	message,
@@ -53,6 +56,8 @@ const text = frame(1, 'text', {
 	replyTo: v.nullable(message),
 	/** The envelope that could not be opened and that this one replaces (SPEC CO-7). */
 	replaces: v.nullable(id<EnvelopeId>()),
+	/** Left out where nobody is mentioned. What is no such list is as if it were left out (SPEC CO-10, CO-11). */
+	mentions: v.fallback(v.optional(listUpTo(mention, MAX_MENTIONS)), undefined),
 });
 /** Messages that reached this device, and messages that were on its screen. */
 const receipt = frame(2, 'receipt', {

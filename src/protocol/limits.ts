@@ -27,6 +27,8 @@ export const MAX_EPOCHS_BEHIND = 3;
 /** Text in one message: characters shown inline, and the bytes of UTF-8 beyond which it is not sent. */
 export const INLINE_TEXT_CHARACTERS = 8192;
 export const MAX_TEXT_BYTES = 64 * KIB;
+/** Places in one text where somebody is mentioned. */
+export const MAX_MENTIONS = 32;
 /** A name: what a person sees as characters, and UTF-16 units (a family emoji is one of 11). */
 export const MAX_NAME_CHARACTERS = 64;
 export const MAX_NAME_UNITS = 4 * MAX_NAME_CHARACTERS;

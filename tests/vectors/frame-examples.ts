@@ -94,6 +94,11 @@ const contents: Examples = [
 		...{ type: 'text', message: A, order: '019b76da80000001', count: 2, sent: NOW },
 		...{ text: 'again', replyTo: B, replaces: C },
 	},
+	{
+		...{ type: 'text', message: A, order: '019b76da80000002', count: 3, sent: NOW },
+		...{ text: 'ask @Ana', replyTo: null, replaces: null },
+		mentions: [{ account: ACCOUNT, at: 4, length: 4 }],
+	},
 	{ type: 'receipt', delivered: [A], read: [B, C] },
 	{ type: 'profile', profile, version: 2, address: C, keyPackage: bytes(30) },
 	{
