@@ -2,6 +2,7 @@
 import { contents, type Content, type TextContent } from '../protocol/content.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import { soundMentions, type Mention } from '../protocol/mentions.ts';
 import type { Work } from './context.ts';
 import { noteReceipt } from './group-receipts.ts';
 import { mightWrite, putPerson } from './group-sight.ts';
@@ -80,16 +81,19 @@ async function applyDecoded(
 }
 
 async function applyText(
-	{ tx, identity, clock }: Work,
-	{ row, opened, incoming }: OpenedMessage,
+	work: Work,
+	message: OpenedMessage,
 	content: TextContent,
 ): Promise<ChannelRow> {
+	const { tx, identity, clock } = work;
+	const { row, opened, incoming } = message;
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
 	const { account, device } = opened.sender;
 	if (!mightWrite(row, opened.epoch, account)) {
 		return countText(tx, row, { device, count: content.count });
 	}
 	const mine = account === identity.account;
+	const mentions = await mentionsIn(work, message, content);
 	await addMessage(tx, {
 		id: content.message,
 		conversation: row.conversation,
@@ -97,7 +101,10 @@ async function applyText(
 		author: account,
 		device,
 		mine,
-		body: { kind: 'text', text: content.text, replyTo: content.replyTo ?? undefined },
+		body: {
+			...{ kind: 'text', text: content.text, replyTo: content.replyTo ?? undefined },
+			...(mentions.length > 0 && { mentions }),
+		},
 		sent: content.sent,
 		received: clock.now(),
 		delivery: mine ? { kind: 'sent' } : { kind: 'received' },
@@ -108,6 +115,18 @@ async function applyText(
 	if (tells) await queueReceipt(tx, row.conversation, { delivered: [content.message] });
 	await seen(tx, account, incoming.at);
 	return countText(tx, row, { device, count: content.count });
+}
+
+/** Of the people who are in the group; elsewhere nobody is mentioned (SPEC CO-11). */
+async function mentionsIn(
+	{ tx, groups }: Work,
+	{ row, opened }: OpenedMessage,
+	{ text, mentions }: TextContent,
+): Promise<readonly Mention[]> {
+	const sound = soundMentions(text, mentions);
+	if (sound.length === 0 || !(await tx.get('conversations', row.conversation))?.group) return [];
+	const members = new Set(groups.members(opened.state).map(({ account }) => account));
+	return sound.filter(({ account }) => members.has(account));
 }
 
 async function seen(tx: Transaction, account: MessageRow['author'], at: number): Promise<void> {

@@ -1,6 +1,7 @@
 // Everything of this device that a backup holds, in the order of its format. Keys are not among it.
 import type { ArchiveEntry, ConversationEntry, MessageEntry } from './archive-entries.ts';
 import type { Progress } from './files.ts';
+import { writtenOf } from './model.ts';
 import type { Clock, Store } from './ports.ts';
 import {
 	ONLY,
@@ -46,7 +47,7 @@ export async function gather(
 			return (!account || known.has(account)) && (!group || groupOf.has(group));
 		});
 		for (const { key, value } of conversations) {
-			const draft = (await store.get('drafts', key)) ?? '';
+			const { text: draft } = writtenOf((await store.get('drafts', key)) ?? '');
 			yield conversationEntry(value, { draft, group: groupOf.get(value.group ?? '') });
 		}
 		const ids = new Set(conversations.map(({ key }) => key));

@@ -64,6 +64,12 @@ async function withGroup(row: Partial<ConversationRow> = {}): Promise<Machine> {
 		}),
 	);
 	const texts = [1, 2, 3, 4].map((at) => messageOf(IN_GROUP, at));
+	const mentions = [
+		{ account: SAM, at: 4, length: 4 },
+		{ account: CLEO, at: 9, length: 5 },
+	];
+	const body = { kind: 'text', text: 'ask @Sam @Cleo', replyTo: undefined, mentions } as const;
+	texts.push(messageOf(IN_GROUP, 5, { body, mine: false, delivery: { kind: 'received' } }));
 	await put(sam, [...lines, ...texts, messageOf(IN_GROUP, 6, { delivery: { kind: 'queued' } })]);
 	return sam;
 }
@@ -162,7 +168,7 @@ describe('groups', () => {
 			{ id: here, state: { kind: 'open' }, subject: { about: { name: 'Cabin' }, role: 'owner' } },
 		]);
 		const page = await createQueries(fresh.store).messages(here, { at: 'end', limit: 200 });
-		expect(page.messages).toHaveLength(EVENTS.length + 5);
+		expect(page.messages).toHaveLength(EVENTS.length + 6);
 	});
 
 	test('who was known from a group only, and is a contact in the backup, is a contact', async () => {

@@ -229,7 +229,7 @@ export class Merge {
 			...base,
 			readTo,
 			last,
-			unread: await unreadIn(tx, id, readTo),
+			...(await unreadIn(tx, id, readTo)),
 			failed: base.failed + failed,
 			highest: highestOf(base.highest, (await endOf(tx, id)).slice(0, 16)),
 		};

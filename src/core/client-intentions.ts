@@ -1,11 +1,20 @@
 // What people want, written down in one transaction each. The engine sees the rows and does the rest.
 import { MAX_TEXT_BYTES } from '../protocol/limits.ts';
+import { soundMentions } from '../protocol/mentions.ts';
 import { shownName } from '../protocol/names.ts';
 import { idFrom, type ConversationId, type MessageId } from '../protocol/ids.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { viewMe } from './client-queries.ts';
-import { mayWrite } from './group-rights.ts';
-import { DEFAULT_SETTINGS, type Position, type Profile, type SendRefusal } from './model.ts';
+import { mayWrite, roleIn } from './group-rights.ts';
+import {
+	DEFAULT_SETTINGS,
+	MAX_MENTIONS,
+	type Position,
+	type Profile,
+	type SendRefusal,
+	type Written,
+	writtenOf,
+} from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
 import {
@@ -15,6 +24,7 @@ import {
 	ONLY,
 	outboxKey,
 	type ConversationRow,
+	type GroupRow,
 	type MeRow,
 	type MessageRow,
 } from './records.ts';
@@ -87,14 +97,16 @@ function messageIntentions({
 
 	async function send(
 		id: ConversationId,
-		text: string,
+		said: string | Written,
 		replyTo: MessageId | undefined,
 	): Promise<Result<MessageId, SendRefusal>> {
-		const refusal = textRefusal(text);
+		const written = writtenOf(said);
+		const refusal = textRefusal(written.text);
 		if (refusal) return { ok: false, error: refusal };
 		const message = {
 			id: idFrom<MessageId>(random.bytes(16)),
-			body: { kind: 'text' as const, text, replyTo },
+			written,
+			replyTo,
 			sent: clock.now(),
 		};
 		const outcome = await store.transact((tx) => writeText(tx, id, message));
@@ -102,14 +114,15 @@ function messageIntentions({
 	}
 
 	return {
-		send: (id, text, replyTo) => inOrder(() => send(id, text, replyTo)),
+		send: (id, said, replyTo) => inOrder(() => send(id, said, replyTo)),
 		retry: (id) => must(store, (tx) => queueFailed(tx, id)),
 		discard: (id) => must(store, (tx) => discardFailed(tx, id)),
-		saveDraft: (id, text) =>
+		saveDraft: (id, draft) =>
 			inOrder(() =>
 				must(store, (tx) => {
+					const { text, mentions } = writtenOf(draft);
 					if (text === '') tx.delete('drafts', id);
-					else tx.put('drafts', id, text);
+					else tx.put('drafts', id, mentions.length > 0 ? { text, mentions } : text);
 					return Promise.resolve();
 				}),
 			),
@@ -175,7 +188,10 @@ async function changeProfile(tx: Transaction, profile: Profile): Promise<void> {
 async function writeText(
 	tx: Transaction,
 	id: ConversationId,
-	message: Pick<MessageRow, 'id' | 'body' | 'sent'>,
+	message: Pick<MessageRow, 'id' | 'sent'> & {
+		readonly written: Written;
+		readonly replyTo: MessageId | undefined;
+	},
 ): Promise<Result<MessageId, SendRefusal>> {
 	const me = await tx.get('me', ONLY);
 	const conversation = await tx.get('conversations', id);
@@ -188,9 +204,16 @@ async function writeText(
 	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
 	const position = positionOf(nextOrder(conversation.highest, relayTime), message.id);
 	const isNote = isNotes(conversation);
+	const { sent, replyTo, written } = message;
+	const mentions = mentionsIn(written, group);
 	await addMessage(tx, {
-		...message,
-		received: message.sent,
+		id: message.id,
+		body: {
+			...{ kind: 'text', text: written.text, replyTo },
+			...(mentions.length > 0 && { mentions }),
+		},
+		sent,
+		received: sent,
 		conversation: id,
 		position,
 		author: me.account,
@@ -203,6 +226,12 @@ async function writeText(
 	if (!isNote) tx.put('outbox', outboxKey.text(id, position), UNSEALED);
 	tx.delete('drafts', id);
 	return { ok: true, value: message.id };
+}
+
+/** Those that everybody will take (SPEC CO-11); the rest of the text stays what it is. */
+function mentionsIn({ text, mentions }: Written, group: GroupRow | undefined): Written['mentions'] {
+	const members = mentions.filter(({ account }) => group && roleIn(group, account));
+	return soundMentions(text, members.slice(0, MAX_MENTIONS));
 }
 
 function isNotes({ account, group }: ConversationRow): boolean {
@@ -244,10 +273,12 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 	const since = await tx.list('messages', { prefix, after, limit: MOST_READ });
 	const theirs = since.map(({ value }) => value).filter(isNews);
 	const read = theirs.filter(({ position }) => position <= upTo);
+	const end = upTo > readTo ? upTo : readTo;
 	tx.put('conversations', id, {
 		...conversation,
-		readTo: upTo > readTo ? upTo : readTo,
+		readTo: end,
 		late: [],
+		mentions: (conversation.mentions ?? []).filter((position) => position > end),
 		unread: theirs.length - read.length,
 	});
 	const ids = [...late, ...read.filter(({ body }) => body.kind === 'text').map((each) => each.id)];

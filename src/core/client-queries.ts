@@ -4,6 +4,7 @@ import {
 	DEFAULT_SETTINGS,
 	inListOrder,
 	isOutOfGroup,
+	writtenOf,
 	type AccountId,
 	type Conversation,
 	type ConversationId,
@@ -22,6 +23,7 @@ import {
 	type MeRow,
 	type MessageRow,
 	type PersonRow,
+	type Rows,
 } from './records.ts';
 import { isNews } from './threads.ts';
 
@@ -54,7 +56,7 @@ interface Known {
 	readonly group: GroupRow | undefined;
 	/** Who wrote the newest message. */
 	readonly author: PersonRow | undefined;
-	readonly draft: string | undefined;
+	readonly draft: Rows['drafts'] | undefined;
 	readonly me: AccountId | undefined;
 }
 
@@ -90,11 +92,14 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 		asking: _asking,
 		...rest
 	} = row;
+	const draft = writtenOf(known.draft ?? '');
 	return {
 		...rest,
+		mentions: row.mentions ?? [],
 		subject: viewSubject(known, row),
 		lastBy: row.group !== undefined && !row.last?.mine ? known.author?.profile.name : undefined,
-		draft: known.draft ?? '',
+		draft: draft.text,
+		draftMentions: draft.mentions,
 	};
 }
 

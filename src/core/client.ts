@@ -34,6 +34,7 @@ import type {
 	SendRefusal,
 	Settings,
 	StorageCondition,
+	Written,
 } from './model.ts';
 
 export type { ArchiveFailure } from './archive-entries.ts';
@@ -114,17 +115,20 @@ export interface Client {
 	/** Position of the first message that was not read when the conversation was opened. */
 	firstUnread(id: ConversationId): Promise<Position | undefined>;
 
-	/** Stores the message and its sending in one step; resolves when it is safe on this device. */
+	/**
+	 * Stores the message and its sending in one step; resolves when it is safe on this device. Mentions that nobody
+	 * would take (SPEC CO-11) are left as the text that they are.
+	 */
 	send(
 		id: ConversationId,
-		text: string,
+		said: string | Written,
 		replyTo?: MessageId,
 	): Promise<Result<MessageId, SendRefusal>>;
 	/** Queues a failed message again, with the same id. */
 	retry(id: MessageId): Promise<void>;
 	/** Takes a failed message away. */
 	discard(id: MessageId): Promise<void>;
-	saveDraft(id: ConversationId, text: string): Promise<void>;
+	saveDraft(id: ConversationId, draft: string | Written): Promise<void>;
 	markRead(id: ConversationId, upTo: Position): Promise<void>;
 	/** Call on each keystroke and with false on leaving; it throttles itself. */
 	setTyping(id: ConversationId, on: boolean): void;

@@ -4,8 +4,14 @@ import type { ConversationId, MessageId } from '../protocol/ids.ts';
 import type { MessageSummary, Position } from './model.ts';
 import { BEGINNING } from './positions.ts';
 import type { Store, Transaction } from './ports.ts';
-import { inConversation, messageKey, type MessageRow } from './records.ts';
-import { isNews, isSaid, MOST_LINES, summaryOf } from './threads.ts';
+import {
+	inConversation,
+	messageKey,
+	ONLY,
+	type ConversationRow,
+	type MessageRow,
+} from './records.ts';
+import { isMentioned, isNews, isSaid, MOST_LINES, MOST_MENTIONS, summaryOf } from './threads.ts';
 
 /** Messages of one transaction: small enough that other tabs get their turn. */
 export const BATCH = 1_000;
@@ -113,23 +119,27 @@ export async function newestIn(
 	return newest && summaryOf(newest.value);
 }
 
-/** Messages of others after `readTo`; page by page, for there may be very many. */
+/** Messages of others after `readTo`, and those that mention this person; page by page, for there may be very many. */
 export async function unreadIn(
 	tx: Transaction,
 	id: ConversationId,
 	readTo: Position,
-): Promise<number> {
+): Promise<Pick<ConversationRow, 'unread' | 'mentions'>> {
+	const me = await tx.get('me', ONLY);
 	const prefix = inConversation(id);
 	let after = messageKey(id, readTo);
 	let unread = 0;
+	const mentions: Position[] = [];
 	for (let seen = 0; seen < MOST_UNREAD; seen += BATCH) {
 		const page = await tx.list('messages', { prefix, after, limit: BATCH });
-		unread += page.filter(({ value }) => isNews(value)).length;
+		const news = page.map(({ value }) => value).filter(isNews);
+		unread += news.length;
+		for (const each of news) if (me && isMentioned(me.account, each)) mentions.push(each.position);
 		const last = page.at(-1);
 		if (!last || page.length < BATCH) break;
 		after = last.key;
 	}
-	return unread;
+	return { unread, mentions: mentions.slice(-MOST_MENTIONS) };
 }
 
 /** Removes a conversation and all of its messages, the row first: nobody sees a half. */

@@ -4,6 +4,7 @@ import type { Profile } from '../protocol/content.ts';
 import type { RefusalCode } from '../protocol/errors.ts';
 import type { AddressState } from '../protocol/frames.ts';
 import type { AccountId, Address, ConversationId, DeviceId, MessageId } from '../protocol/ids.ts';
+import type { Mention } from '../protocol/mentions.ts';
 
 export {
 	CLOCK_SKEW_NOTICE,
@@ -11,10 +12,12 @@ export {
 	INLINE_TEXT_CHARACTERS,
 	MAX_DESCRIPTION_CHARACTERS,
 	MAX_GROUP_PICTURE_BYTES,
+	MAX_MENTIONS,
 	MAX_NAME_CHARACTERS,
 	MAX_PICTURE_BYTES,
 	MAX_TEXT_BYTES,
 } from '../protocol/limits.ts';
+export type { Mention } from '../protocol/mentions.ts';
 export { cleanName } from '../protocol/names.ts';
 export type {
 	DateOrder,
@@ -237,6 +240,8 @@ export interface Conversation {
 	/** Name of who wrote it, in a group; undefined for oneself and for who is not known. */
 	readonly lastBy: string | undefined;
 	readonly unread: number;
+	/** Where this person is mentioned among what is unread, oldest first; the newest 64. */
+	readonly mentions: readonly Position[];
 	/** Position up to which this person has read. */
 	readonly readTo: Position;
 	/** Messages of ours here that failed for good and wait for a decision. */
@@ -248,6 +253,8 @@ export interface Conversation {
 	readonly archived: boolean;
 	/** Text not yet sent, or empty. */
 	readonly draft: string;
+	/** In the draft. */
+	readonly draftMentions: readonly Mention[];
 	/** When it began, ms. */
 	readonly created: number;
 }
@@ -285,7 +292,13 @@ export type Delivery =
 	| { readonly kind: 'received' };
 
 export type MessageBody =
-	| { readonly kind: 'text'; readonly text: string; readonly replyTo: MessageId | undefined }
+	| {
+			readonly kind: 'text';
+			readonly text: string;
+			readonly replyTo: MessageId | undefined;
+			/** Checked against the text and against who was in the group; left out where there are none. */
+			readonly mentions?: readonly Mention[];
+	  }
 	/** Could not be opened: who wrote it may be unknown; asked again by itself. */
 	| { readonly kind: 'unreadable'; readonly state: 'asked' | 'lost' }
 	/** Made by a newer version of Kith. */
@@ -294,6 +307,17 @@ export type MessageBody =
 	| ForeignBody
 	/** A line of the system in the log. Whoever did it is the message's author. */
 	| { readonly kind: 'event'; readonly event: LogEvent };
+
+/** A text on its way into a message, and whom it mentions. */
+export interface Written {
+	readonly text: string;
+	readonly mentions: readonly Mention[];
+}
+
+/** A plain string mentions nobody. */
+export function writtenOf(said: string | Written): Written {
+	return typeof said === 'string' ? { text: said, mentions: [] } : said;
+}
 
 export type LogEvent =
 	| { readonly kind: 'joined' }

@@ -27,6 +27,7 @@ import type {
 	Role,
 	Settings,
 	Verification,
+	Written,
 } from './model.ts';
 
 export interface MeRow {
@@ -77,6 +78,8 @@ export interface ConversationRow {
 	readonly generation: number;
 	readonly last: MessageSummary | undefined;
 	readonly unread: number;
+	/** See `Conversation.mentions`; undefined in rows of before there were any. */
+	readonly mentions?: readonly Position[];
 	readonly readTo: Position;
 	readonly failed: number;
 	readonly pinned: boolean;
@@ -389,7 +392,8 @@ export interface Rows {
 	messages: MessageRow;
 	/** Message id to its key in `messages`. */
 	messageKeys: string;
-	drafts: string;
+	/** A plain string where nobody is mentioned. */
+	drafts: string | Written;
 	outbox: OutboxRow;
 	channels: ChannelRow;
 	trees: Uint8Array;

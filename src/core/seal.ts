@@ -211,6 +211,7 @@ class Sealing {
 			text: message.body.text,
 			replyTo: message.body.replyTo ?? null,
 			replaces: replaces ?? null,
+			mentions: message.body.mentions && [...message.body.mentions],
 		});
 		if (message.carrier) forgetCarrier(tx, message.conversation, message.carrier);
 		const carrier = { channel: this.#row.channel, envelope: sealed.envelope, count };

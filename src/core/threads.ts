@@ -7,6 +7,7 @@ import type { Transaction } from './ports.ts';
 import {
 	carriedKey,
 	messageKey,
+	ONLY,
 	outboxKey,
 	type Carrier,
 	type ConversationRow,
@@ -16,6 +17,8 @@ import {
 const SUMMARY_CHARACTERS = 140;
 /** Messages that came late and wait for the next reading; beyond it they count as read. */
 const MOST_LATE = 512;
+/** Unread mentions that are remembered, the newest ones: more than anybody looks through. */
+export const MOST_MENTIONS = 64;
 /** Lines of the system that are looked past for the last thing that somebody said. */
 export const MOST_LINES = 64;
 
@@ -89,6 +92,23 @@ export function isNews(message: Pick<MessageRow, 'body' | 'mine'>): boolean {
 	return !message.mine && isSaid(message);
 }
 
+/** Whether somebody else mentions `account` in it. */
+export function isMentioned(
+	account: AccountId,
+	message: Pick<MessageRow, 'body' | 'mine'>,
+): boolean {
+	const { body, mine } = message;
+	return (
+		!mine && body.kind === 'text' && (body.mentions ?? []).some((each) => each.account === account)
+	);
+}
+
+async function mentionsMe(tx: Transaction, message: MessageRow): Promise<boolean> {
+	if (message.body.kind !== 'text' || !message.body.mentions) return false;
+	const me = await tx.get('me', ONLY);
+	return me !== undefined && isMentioned(me.account, message);
+}
+
 /** Adds a message and brings the conversation's row up to date. False if this message is already there. */
 export async function addMessage(tx: Transaction, message: MessageRow): Promise<boolean> {
 	if ((await tx.get('messageKeys', message.id)) !== undefined) return false;
@@ -98,6 +118,8 @@ export async function addMessage(tx: Transaction, message: MessageRow): Promise<
 	tx.put('messages', key, message);
 	tx.put('messageKeys', message.id, key);
 	const isLate = isNews(message) && message.position <= conversation.readTo;
+	const isMention = await mentionsMe(tx, message);
+	const { mentions = [] } = conversation;
 	tx.put('conversations', conversation.id, {
 		...conversation,
 		last:
@@ -105,8 +127,9 @@ export async function addMessage(tx: Transaction, message: MessageRow): Promise<
 				? summaryOf(message)
 				: conversation.last,
 		unread: conversation.unread + (isNews(message) ? 1 : 0),
+		mentions: isMention ? [...mentions, message.position].sort().slice(-MOST_MENTIONS) : mentions,
 		highest: highestOf(conversation.highest, message.position.slice(0, 16)),
-		archived: conversation.archived && (!isNews(message) || conversation.muted),
+		archived: conversation.archived && (!isNews(message) || (conversation.muted && !isMention)),
 		late: isLate ? [...conversation.late, message.id].slice(-MOST_LATE) : conversation.late,
 	});
 	return true;
@@ -131,6 +154,7 @@ export async function removeMessage(tx: Transaction, id: MessageId): Promise<voi
 		...conversation,
 		last: conversation.last?.id === id ? before && summaryOf(before.value) : conversation.last,
 		unread: Math.max(0, conversation.unread - (isNews(message) ? 1 : 0)),
+		mentions: (conversation.mentions ?? []).filter((each) => each !== message.position),
 		failed: conversation.failed - (message.delivery.kind === 'failed' ? 1 : 0),
 		late: conversation.late.filter((late) => late !== id),
 	});

@@ -3,14 +3,26 @@ import { resolve } from '$app/paths';
 import { self } from '$app/service-worker';
 import { openMail, showNews, type NoticePhrases } from '../core/hosts/service-worker.ts';
 
-const PHRASES: Readonly<Record<string, NoticePhrases>> = {
-	en: { newMessage: 'New message', nothingNew: 'Kith looked: nothing new.' },
-	de: { newMessage: 'Neue Nachricht', nothingNew: 'Kith hat nachgesehen: nichts Neues.' },
-	ar: { newMessage: 'رسالة جديدة', nothingNew: 'تحقق Kith: لا جديد.' },
-};
 const ENGLISH: NoticePhrases = {
 	newMessage: 'New message',
 	nothingNew: 'Kith looked: nothing new.',
+	mentioned: 'You were mentioned',
+	mentionedBy: (name) => `${name} mentioned you`,
+};
+const PHRASES: Readonly<Record<string, NoticePhrases>> = {
+	en: ENGLISH,
+	de: {
+		newMessage: 'Neue Nachricht',
+		nothingNew: 'Kith hat nachgesehen: nichts Neues.',
+		mentioned: 'Du wurdest erwähnt',
+		mentionedBy: (name) => `${name} hat dich erwähnt`,
+	},
+	ar: {
+		newMessage: 'رسالة جديدة',
+		nothingNew: 'تحقق Kith: لا جديد.',
+		mentioned: 'تمت الإشارة إليك',
+		mentionedBy: (name) => `إشارة إليك من ${name}`,
+	},
 };
 
 function phrasesFor(locale: string | undefined): NoticePhrases {

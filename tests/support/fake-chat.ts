@@ -63,12 +63,14 @@ export function empty(id: ConversationId, now: number): Conversation {
 		last: undefined,
 		lastBy: undefined,
 		unread: 0,
+		mentions: [],
 		readTo: '',
 		failed: 0,
 		pinned: false,
 		muted: false,
 		archived: false,
 		draft: '',
+		draftMentions: [],
 		created: now,
 	};
 }
@@ -118,6 +120,20 @@ export function pageRange(
 export function at(all: readonly Message[], positions: Iterable<Message['position']>): Message[] {
 	const wanted = new Set(positions);
 	return all.filter(({ position }) => wanted.has(position));
+}
+
+/** What changes of a conversation that is read up to a place. */
+export function readUpTo(
+	{ unread, mentions }: Conversation,
+	all: readonly Message[],
+	upTo: Message['position'],
+): Partial<Conversation> {
+	const left = all.filter((each) => !each.mine && each.position > upTo).length;
+	return {
+		readTo: upTo,
+		unread: Math.min(left, unread),
+		mentions: mentions.filter((position) => position > upTo),
+	};
 }
 
 /** A change that may have touched any of these messages. */

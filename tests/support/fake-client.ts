@@ -11,6 +11,7 @@ import type {
 import {
 	DEFAULT_SETTINGS,
 	inListOrder,
+	writtenOf,
 	type AccountId,
 	type Address,
 	type Conversation,
@@ -28,6 +29,7 @@ import {
 	type SendRefusal,
 	type Settings,
 	type StorageCondition,
+	type Written,
 } from '../../src/core/model.ts';
 import {
 	NOTHING,
@@ -36,6 +38,7 @@ import {
 	everywhere,
 	SAFETY_NUMBER,
 	pageRange,
+	readUpTo,
 	personOf,
 	spread,
 	summary,
@@ -272,12 +275,13 @@ export class FakeClient implements Client {
 		return Promise.resolve(unread > 0 ? theirs.at(-unread)?.position : undefined);
 	}
 
-	send(...[id, text, replyTo]: Parameters<Client['send']>): ReturnType<Client['send']> {
+	send(...[id, said, replyTo]: Parameters<Client['send']>): ReturnType<Client['send']> {
+		const { text, mentions } = writtenOf(said);
 		const refusal = this.sendRefusal ?? this.#refusal(id, text);
 		if (refusal) return Promise.resolve({ ok: false, error: refusal });
 		const message = this.addMessage(id, {
 			mine: true,
-			body: { kind: 'text', text, replyTo },
+			body: { kind: 'text', text, replyTo, ...(mentions.length > 0 && { mentions }) },
 			sent: this.#now(),
 			delivery: { kind: 'queued' },
 		});
@@ -306,17 +310,15 @@ export class FakeClient implements Client {
 		return Promise.resolve();
 	}
 
-	saveDraft(id: ConversationId, text: string): Promise<void> {
-		return this.#update(id, { draft: text });
+	saveDraft(id: ConversationId, draft: string | Written): Promise<void> {
+		const { text, mentions: draftMentions } = writtenOf(draft);
+		return this.#update(id, { draft: text, draftMentions });
 	}
 
 	markRead(id: ConversationId, upTo: Position): Promise<void> {
 		const before = this.#need(id);
 		if (upTo <= before.readTo) return Promise.resolve();
-		const unread = (this.#messages.get(id) ?? []).filter(
-			(each) => !each.mine && each.position > upTo,
-		).length;
-		return this.#update(id, { readTo: upTo, unread: Math.min(unread, before.unread) });
+		return this.#update(id, readUpTo(before, this.#messages.get(id) ?? [], upTo));
 	}
 
 	setTyping(): void {

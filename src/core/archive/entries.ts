@@ -9,9 +9,11 @@ import {
 	MAX_DESCRIPTION_CHARACTERS,
 	MAX_GROUP_MEMBERS,
 	MAX_GROUP_PICTURE_BYTES,
+	MAX_MENTIONS,
 	MAX_NAME_CHARACTERS,
 	MAX_PICTURE_BYTES,
 } from '../../protocol/limits.ts';
+import { soundMentions } from '../../protocol/mentions.ts';
 import type { ArchiveEntry } from '../archive-entries.ts';
 
 /** CBOR of one entry. */
@@ -88,10 +90,19 @@ const foreignBody = v.variant('what', [
 	),
 	v.object({ kind: v.literal('foreign'), what: v.literal('deleted') }),
 ]);
+const mention = v.object({ account: accountId, at: uint, length: uint });
 const knownBody = v.union([
 	v.pipe(
-		v.object({ kind: v.literal('text'), text, replyTo: v.optional(id<MessageId>()) }),
-		v.transform((body) => ({ ...body, replyTo: body.replyTo })),
+		v.object({
+			kind: v.literal('text'),
+			text,
+			replyTo: v.optional(id<MessageId>()),
+			mentions: v.fallback(v.optional(listUpTo(mention, MAX_MENTIONS)), undefined),
+		}),
+		v.transform(({ replyTo, mentions, ...body }) => {
+			const sound = soundMentions(body.text, mentions);
+			return { ...body, replyTo, ...(sound.length > 0 && { mentions: sound }) };
+		}),
 	),
 	v.object({ kind: v.literal('unreadable'), state: v.picklist(['asked', 'lost']) }),
 	v.object({ kind: v.literal('event'), event }),

@@ -52,7 +52,10 @@ function messageOf(message: Message): Record<string, unknown> {
 function bodyOf({ body, author }: Message): Record<string, unknown> {
 	switch (body.kind) {
 		case 'text':
-			return { kind: 'text', text: body.text, replyTo: body.replyTo ?? null };
+			return {
+				...{ kind: 'text', text: body.text, replyTo: body.replyTo ?? null },
+				...(body.mentions && { mentions: body.mentions }),
+			};
 		case 'event':
 			return eventOf(body.event, author);
 		case 'unreadable':

@@ -48,12 +48,14 @@ const conversation: Conversation = {
 	last: undefined,
 	lastBy: undefined,
 	unread: 0,
+	mentions: [],
 	readTo: '',
 	failed: 0,
 	pinned: false,
 	muted: false,
 	archived: false,
 	draft: '',
+	draftMentions: [],
 	created: 0,
 };
 

@@ -8,7 +8,7 @@ import { messagesOf, toChunks, type TranscriptSource } from '../export/transcrip
 import { createArchives, type ArchivePorts } from './archives.ts';
 import type { Files } from '../files.ts';
 import { readWhatsApp } from '../import/whatsapp.ts';
-import { namedIn, type ConversationId } from '../model.ts';
+import { namedIn, type AccountId, type ConversationId, type MessageBody } from '../model.ts';
 import type { Store } from '../ports.ts';
 import { NO_NAME } from '../../protocol/names.ts';
 
@@ -53,6 +53,12 @@ async function transcriptOf(
 	return { ...source, others };
 }
 
+/** Whom a message speaks of. */
+function peopleIn(body: MessageBody): readonly AccountId[] {
+	if (body.kind === 'event') return namedIn(body.event);
+	return body.kind === 'text' ? (body.mentions ?? []).map(({ account }) => account) : [];
+}
+
 /** Everybody of a group, also who is gone: who wrote there and who was named is known only by reading all of it. */
 async function othersOf(
 	store: Store,
@@ -63,8 +69,7 @@ async function othersOf(
 	const group = await store.get('groups', row?.group ?? '');
 	const accounts = new Set((group?.members ?? []).map(({ account }) => account));
 	for await (const { author, body } of messagesOf(source)) {
-		const named = body.kind === 'event' ? namedIn(body.event) : [];
-		for (const account of [author, ...named]) accounts.add(account);
+		for (const account of [author, ...peopleIn(body)]) accounts.add(account);
 	}
 	accounts.delete(me.account);
 	return Promise.all(

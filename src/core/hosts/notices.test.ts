@@ -1,9 +1,15 @@
 import { expect, test } from 'vitest';
 import { empty, summary } from '../../../tests/support/fake-chat.ts';
 import type { Conversation } from '../model.ts';
-import { showNews, type News } from './notices.ts';
+import type { News } from './news.ts';
+import { showNews, type Mail } from './notices.ts';
 
-const phrases = { newMessage: 'New message', nothingNew: 'Nothing new' };
+const phrases = {
+	newMessage: 'New message',
+	nothingNew: 'Nothing new',
+	mentioned: 'You were mentioned',
+	mentionedBy: (name: string) => `${name} mentioned you`,
+};
 const GROUP = {
 	kind: 'group',
 	about: { name: 'Lake house', description: '', picture: null },
@@ -13,7 +19,11 @@ const GROUP = {
 } as const;
 
 /** What would be shown for one conversation. */
-async function shown(conversation: Partial<Conversation>, preview: News['preview'] = 'full') {
+async function shown(
+	conversation: Partial<Conversation>,
+	preview: Mail['preview'] = 'full',
+	mention?: News['mention'],
+) {
 	const notices: { title: string; body: string | undefined }[] = [];
 	const registration = {
 		showNotification: (title: string, { body }: NotificationOptions) => {
@@ -32,8 +42,9 @@ async function shown(conversation: Partial<Conversation>, preview: News['preview
 		received: 1,
 		delivery: { kind: 'received' },
 	});
-	const unread = [{ ...empty('c' as never, 1), last, unread: 1, ...conversation }];
-	await showNews(registration, { unread, preview }, { phrases, always: true });
+	const told = { ...empty('c' as never, 1), last, unread: 1, ...conversation };
+	const news = [{ conversation: told, mention }];
+	await showNews(registration, { news, preview }, { phrases, always: true });
 	return notices;
 }
 
@@ -50,4 +61,19 @@ test('what a group is called, who wrote and what they wrote stays hidden where i
 	const inGroup = { subject: GROUP, lastBy: 'Ana' };
 	expect(await shown(inGroup, 'none')).toEqual([{ title: 'Kith', body: 'New message' }]);
 	expect(await shown(inGroup, 'name')).toEqual([{ title: 'Lake house', body: 'New message' }]);
+});
+
+test('who is mentioned is told so, and how much else there is in what is muted is not', async () => {
+	const muted = { subject: GROUP, lastBy: 'Ana', muted: true, unread: 12 };
+	const mention = { by: 'علي', text: 'ask @Sam' };
+	expect(await shown(muted, 'full', mention)).toEqual([
+		{ title: 'Lake house', body: '\u2068علي\u2069 mentioned you: ask @Sam' },
+	]);
+	expect(await shown(muted, 'full', { by: undefined, text: 'ask @Sam' })).toEqual([
+		{ title: 'Lake house', body: 'You were mentioned: ask @Sam' },
+	]);
+	expect(await shown(muted, 'name', mention)).toEqual([
+		{ title: 'Lake house', body: 'You were mentioned' },
+	]);
+	expect(await shown(muted, 'none', mention)).toEqual([{ title: 'Kith', body: 'New message' }]);
 });

@@ -1,17 +1,22 @@
 // What a notification says, the same from a page as from the service worker: one per conversation, replaced by its
 // successor, taken away once it is read.
 import type { Conversation, Settings } from '../model.ts';
+import type { News } from './news.ts';
 
 export interface NoticePhrases {
 	/** Body where the text must not be shown. */
 	readonly newMessage: string;
 	/** A wake that found nothing new; the platform insists on showing something for it. */
 	readonly nothingNew: string;
+	/** Somebody mentions the reader, where neither name nor text may be shown. */
+	readonly mentioned: string;
+	/** "Ana mentioned you", of a name that is isolated already. */
+	readonly mentionedBy: (name: string) => string;
 }
 
-export interface News {
+export interface Mail {
 	/** Newest first. */
-	readonly unread: readonly Conversation[];
+	readonly news: readonly News[];
 	readonly preview: Settings['notificationPreview'];
 }
 
@@ -22,12 +27,13 @@ const ICONS = { icon: '/icon-192.png', badge: '/badge-96.png' };
 /** Shows what is new. With nothing new it shows that only if `always`: each push must show something. */
 export async function showNews(
 	registration: ServiceWorkerRegistration,
-	news: News,
+	{ news, preview }: Mail,
 	{ phrases, always }: { readonly phrases: NoticePhrases; readonly always: boolean },
 ): Promise<void> {
 	await Promise.all(
-		news.unread.map((conversation) => {
-			const { title, body } = wordsOf(conversation, news.preview, phrases);
+		news.map((each) => {
+			const { conversation } = each;
+			const { title, body } = wordsOf(each, preview, phrases);
 			return registration.showNotification(title, {
 				...ICONS,
 				body,
@@ -36,7 +42,7 @@ export async function showNews(
 			});
 		}),
 	);
-	if (news.unread.length > 0 || !always) return;
+	if (news.length > 0 || !always) return;
 	await registration.showNotification(APP, {
 		...ICONS,
 		body: phrases.nothingNew,
@@ -47,17 +53,34 @@ export async function showNews(
 }
 
 function wordsOf(
-	{ subject, last, lastBy, unread }: Conversation,
-	preview: News['preview'],
+	{ conversation, mention }: News,
+	preview: Mail['preview'],
 	phrases: NoticePhrases,
 ): { readonly title: string; readonly body: string } {
+	const { subject, last, lastBy, unread, muted } = conversation;
 	const name = nameOf(subject);
 	if (preview === 'none' || name === undefined) return { title: APP, body: phrases.newMessage };
-	const title = unread > 1 ? `${name} (${unread})` : name;
+	// How much there is of what was muted is nobody's concern.
+	const title = unread > 1 && !muted ? `${name} (${unread})` : name;
+	if (mention) return { title, body: mentionWords(mention, preview, phrases) };
 	const text = preview === 'full' && last && !last.mine ? last.text : '';
 	if (text === '') return { title, body: phrases.newMessage };
 	// Isolated (UAX #9): a name of another direction must not turn the text after it.
-	return { title, body: lastBy === undefined ? text : `\u2068${lastBy}\u2069: ${text}` };
+	return { title, body: lastBy === undefined ? text : `${isolated(lastBy)}: ${text}` };
+}
+
+function mentionWords(
+	{ by, text }: NonNullable<News['mention']>,
+	preview: Mail['preview'],
+	phrases: NoticePhrases,
+): string {
+	if (preview !== 'full') return phrases.mentioned;
+	const who = by === undefined ? phrases.mentioned : phrases.mentionedBy(isolated(by));
+	return `${who}: ${text}`;
+}
+
+function isolated(name: string): string {
+	return `\u2068${name}\u2069`;
 }
 
 function nameOf(subject: Conversation['subject']): string | undefined {

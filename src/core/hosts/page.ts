@@ -4,11 +4,12 @@ import { openClient, type Client, type EngineRemote } from '../client.ts';
 import { toBase64Url } from '../../protocol/ids.ts';
 import { createQueries } from '../client-queries.ts';
 import type { Files } from '../files.ts';
-import type { Conversation, ConversationId, LiveState, StorageCondition } from '../model.ts';
 import type { StoredIdentity } from '../crypto/identity.ts';
+import type { ConversationId, LiveState, Position, StorageCondition } from '../model.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import { openWords, type FromEngine, type ToEngine } from './changes.ts';
 import { openEnvironment, systemClock, systemRandom, type Environment } from './environment.ts';
+import { newsOf } from './news.ts';
 import { clearNews, showNews, type NoticePhrases } from './notices.ts';
 import { lendPeerLinks } from './peer-loan.ts';
 import { createPush } from './push.ts';
@@ -35,8 +36,9 @@ export interface PageOptions {
 export async function startClient(options: PageOptions): Promise<Client> {
 	const environment = await openEnvironment(options.outdated);
 	const remote = connectEngine(environment);
+	const notify = createNotify(environment, options.phrases);
 	const received = (conversations: readonly ConversationId[]) => {
-		if (!remote.someoneLooks()) void notify(environment, conversations, options.phrases);
+		if (!remote.someoneLooks()) void notify(conversations);
 	};
 	if (environment.kind === 'kept') startWorker(options, remote, received);
 	else startHere(options, environment, received);
@@ -200,24 +202,32 @@ async function shownBy(): Promise<ServiceWorkerRegistration | undefined> {
 	return navigator.serviceWorker.getRegistration();
 }
 
-async function notify(
+function createNotify(
 	{ store }: Environment,
-	conversations: readonly ConversationId[],
 	phrases: NoticePhrases,
-): Promise<void> {
-	const registration = await shownBy();
-	if (!registration) return;
+): (of: readonly ConversationId[]) => Promise<void> {
 	const { conversation, settings } = createQueries(store);
-	const [{ notificationPreview: preview }, ...all] = await Promise.all([
-		settings(),
-		...conversations.map(conversation),
-	]);
-	const unread = all.filter((each) => each !== undefined && each.unread > 0 && !each.muted);
-	await showNews(
-		registration,
-		{ unread: unread as Conversation[], preview },
-		{ phrases, always: false },
-	);
+	/** Of muted ones the newest mention that was told: what follows it there is no reason to tell it again. */
+	const told = new Map<ConversationId, Position>();
+	return async (conversations) => {
+		const registration = await shownBy();
+		if (!registration) return;
+		const [{ notificationPreview: preview }, ...found] = await Promise.all([
+			settings(),
+			...conversations.map(conversation),
+		]);
+		const fresh = found
+			.filter((each) => each !== undefined)
+			.filter((each) => !each.muted || each.mentions.at(-1) !== told.get(each.id));
+		const news = await newsOf(store, fresh, fresh.length);
+		for (const {
+			conversation: { id, mentions },
+		} of news) {
+			const newest = mentions.at(-1);
+			if (newest !== undefined) told.set(id, newest);
+		}
+		await showNews(registration, { news, preview }, { phrases, always: false });
+	};
 }
 
 /** A conversation read here, or in any other tab, needs no notification any more. */

@@ -5,7 +5,8 @@ import { ONLY } from '../records.ts';
 import { openEnvironment, systemClock } from './environment.ts';
 import { hostEngine } from './engine-host.ts';
 import { leadSoon } from './leader.ts';
-import type { News } from './notices.ts';
+import { newsOf } from './news.ts';
+import type { Mail } from './notices.ts';
 
 /** Browsers end a service worker's event after 30 s or more. */
 const LONGEST_RUN = 20_000;
@@ -13,14 +14,14 @@ const LONGEST_RUN = 20_000;
 const PAGE_NEEDS = 3_000;
 const MOST_SHOWN = 5;
 
-export interface Mail extends News {
+export interface OpenedMail extends Mail {
 	readonly locale: string | undefined;
 	/** Something could not be sent yet. */
 	readonly waiting: boolean;
 }
 
 /** Opens the waiting mail and sends what waits, or leaves both to the page that leads; resolves with what there is to tell. */
-export async function openMail(origin: string): Promise<Mail> {
+export async function openMail(origin: string): Promise<OpenedMail> {
 	const environment = await openEnvironment(() => undefined);
 	const { store } = environment;
 	try {
@@ -33,9 +34,8 @@ export async function openMail(origin: string): Promise<Mail> {
 			store.get('settings', ONLY),
 			store.list('outbox', { prefix: '', limit: 1 }),
 		]);
-		const unread = all.filter(({ unread: count, muted }) => count > 0 && !muted);
 		return {
-			unread: unread.slice(0, MOST_SHOWN),
+			news: await newsOf(store, all, MOST_SHOWN),
 			preview: settings?.notificationPreview ?? 'full',
 			locale: settings?.locale,
 			waiting: queued.length > 0,

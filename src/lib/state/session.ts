@@ -28,6 +28,8 @@ export function openSession(): Promise<Client> {
 		phrases: {
 			newMessage: m.notice_new_message(),
 			nothingNew: m.notice_nothing_new(),
+			mentioned: m.notice_mentioned(),
+			mentionedBy: (name) => m.notice_mentioned_by({ name }),
 		},
 		// Never a reload under the fingers: the person is told, and presses Restart.
 		outdated: () => dispatchEvent(new Event(OUTDATED)),

@@ -1,5 +1,5 @@
 // Groups in the world: founding one, and what each of its members sees.
-import type { ConversationId, GroupIntention, Message } from '../../../src/core/model.ts';
+import type { ConversationId, GroupIntention, Message, Written } from '../../../src/core/model.ts';
 import type { Device } from './device.ts';
 import { connect } from './people.ts';
 import { World } from './world.ts';
@@ -9,7 +9,7 @@ export interface TestGroup {
 	/** The conversation as this device knows it. */
 	chat(device: Device): Promise<ConversationId>;
 	want(device: Device, intention: GroupIntention): Promise<string>;
-	say(device: Device, text: string): Promise<string>;
+	say(device: Device, text: string | Written): Promise<string>;
 }
 
 /** The first knows all others, who need not know each other; then founds a group with them. */
