@@ -128,7 +128,7 @@ test('JO-2 what is said in the channel of a request is shown to nobody', async (
 	const { channel, state } = await knock(world, dov, { link, change: {} });
 	const text = contents.encode({
 		...{ type: 'text', message: idFrom(bytes(5)), order: '019b76da80000000', count: 1, sent: 1 },
-		...{ text: 'buy now', replyTo: null, replaces: null },
+		...{ mentions: undefined, text: 'buy now', replyTo: null, replaces: null },
 	});
 	const { bytes: body } = await dov.keys.groups.seal(state, text, new Uint8Array());
 	const envelope = idFrom<EnvelopeId>(bytes(6));

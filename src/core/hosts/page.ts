@@ -2,15 +2,14 @@
 // knows: whether it is looked at, and how the browser lets itself be woken.
 import { openClient, type Client, type EngineRemote } from '../client.ts';
 import { toBase64Url } from '../../protocol/ids.ts';
-import { createQueries } from '../client-queries.ts';
 import type { Files } from '../files.ts';
 import type { StoredIdentity } from '../crypto/identity.ts';
-import type { ConversationId, LiveState, Position, StorageCondition } from '../model.ts';
+import type { ConversationId, LiveState, StorageCondition } from '../model.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import { openWords, type FromEngine, type ToEngine } from './changes.ts';
 import { openEnvironment, systemClock, systemRandom, type Environment } from './environment.ts';
-import { newsOf } from './news.ts';
-import { clearNews, showNews, type NoticePhrases } from './notices.ts';
+import type { NoticePhrases } from './notices.ts';
+import type { PageNotices } from './page-notices.ts';
 import { lendPeerLinks } from './peer-loan.ts';
 import { createPush } from './push.ts';
 import type { FromWorker, WorkerStart } from './worker.ts';
@@ -18,6 +17,8 @@ import type { FromWorker, WorkerStart } from './worker.ts';
 /** Well inside the time after which the engine forgets a tab. */
 const SAY_VISIBLE_EVERY = 20_000;
 const SYNC_TAG = 'kith-outbox';
+
+export type { NoticePhrases } from './notices.ts';
 
 export interface PageOptions {
 	/** Of the relay: this page's own. */
@@ -27,7 +28,7 @@ export interface PageOptions {
 	/** Makes the worker for files. */
 	createFilesWorker(): Worker;
 	/** For notifications while no tab is looked at. */
-	readonly phrases: NoticePhrases;
+	phrases(): Promise<NoticePhrases>;
 	/** A newer version of the app has changed the database; this one must be loaded again. */
 	outdated(): void;
 }
@@ -36,13 +37,13 @@ export interface PageOptions {
 export async function startClient(options: PageOptions): Promise<Client> {
 	const environment = await openEnvironment(options.outdated);
 	const remote = connectEngine(environment);
-	const notify = createNotify(environment, options.phrases);
+	const notices = noticesOf(environment, () => options.phrases());
 	const received = (conversations: readonly ConversationId[]) => {
-		if (!remote.someoneLooks()) void notify(conversations);
+		if (!remote.someoneLooks()) void notices()?.then(({ tell }) => tell(conversations));
 	};
 	if (environment.kind === 'kept') startWorker(options, remote, received);
 	else startHere(options, environment, received);
-	clearWhenRead(environment);
+	clearWhenRead(environment, notices);
 	sayVisibility(remote.say);
 	const client = openClient({
 		store: environment.store,
@@ -196,52 +197,30 @@ function startHere(options: PageOptions, environment: Environment, received: Rec
 	});
 }
 
-async function shownBy(): Promise<ServiceWorkerRegistration | undefined> {
-	if (!('serviceWorker' in navigator) || !('Notification' in globalThis)) return undefined;
-	if (Notification.permission !== 'granted') return undefined;
-	return navigator.serviceWorker.getRegistration();
-}
-
-function createNotify(
-	{ store }: Environment,
-	phrases: NoticePhrases,
-): (of: readonly ConversationId[]) => Promise<void> {
-	const { conversation, settings } = createQueries(store);
-	/** Of muted ones the newest mention that was told: what follows it there is no reason to tell it again. */
-	const told = new Map<ConversationId, Position>();
-	return async (conversations) => {
-		const registration = await shownBy();
-		if (!registration) return;
-		const [{ notificationPreview: preview }, ...found] = await Promise.all([
-			settings(),
-			...conversations.map(conversation),
-		]);
-		const fresh = found
-			.filter((each) => each !== undefined)
-			.filter((each) => !each.muted || each.mentions.at(-1) !== told.get(each.id));
-		const news = await newsOf(store, fresh, fresh.length);
-		for (const {
-			conversation: { id, mentions },
-		} of news) {
-			const newest = mentions.at(-1);
-			if (newest !== undefined) told.set(id, newest);
-		}
-		await showNews(registration, { news, preview }, { phrases, always: false });
+/** Telling and clearing; the code comes with the first of them that may happen at all. */
+function noticesOf(
+	environment: Environment,
+	phrases: PageOptions['phrases'],
+): () => Promise<PageNotices> | undefined {
+	let notices: Promise<PageNotices> | undefined;
+	return () => {
+		if (!('serviceWorker' in navigator) || !('Notification' in globalThis)) return undefined;
+		if (Notification.permission !== 'granted') return undefined;
+		notices ??= Promise.all([import('./page-notices.ts'), phrases()]).then(([room, words]) =>
+			room.createPageNotices(environment.store, words),
+		);
+		return notices;
 	};
 }
 
 /** A conversation read here, or in any other tab, needs no notification any more. */
-function clearWhenRead({ store }: Environment): void {
+function clearWhenRead(
+	{ store }: Environment,
+	notices: () => Promise<PageNotices> | undefined,
+): void {
 	store.watch((touched) => {
 		const ids = touched.filter((row) => row.store === 'conversations').map(({ key }) => key);
-		if (ids.length === 0) return;
-		void shownBy().then(async (registration) => {
-			if (!registration) return;
-			for (const id of new Set(ids)) {
-				const row = await store.get('conversations', id);
-				if (row?.unread === 0) await clearNews(registration, row.id);
-			}
-		});
+		if (ids.length > 0) void notices()?.then(({ clear }) => clear(new Set(ids)));
 	});
 }
 

@@ -53,7 +53,10 @@ export class App {
 	backupPostponed = $state(false);
 
 	readonly unread = $derived(
-		this.conversations.reduce((sum, each) => sum + (each.muted ? 0 : each.unread), 0),
+		this.conversations.reduce(
+			(sum, each) => sum + (each.muted ? each.mentions.length : each.unread),
+			0,
+		),
 	);
 	readonly unreadConversations = $derived(
 		this.conversations.filter((each) => each.unread > 0 && !each.archived).length,

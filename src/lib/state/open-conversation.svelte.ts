@@ -9,6 +9,7 @@ import {
 	type Message,
 	type MessageId,
 	type Position,
+	type Written,
 } from '../../core/model.ts';
 import type { Client } from '../../core/client.ts';
 import type { App } from './app.svelte.ts';
@@ -119,11 +120,11 @@ export class OpenConversation {
 	}
 
 	/** As the client's `send`, with the bubble on screen before the store has answered. */
-	async send(text: string, replyTo: MessageId | undefined): ReturnType<Client['send']> {
-		const echo = this.#echoOf(text, replyTo);
+	async send(written: Written, replyTo: MessageId | undefined): ReturnType<Client['send']> {
+		const echo = this.#echoOf(written, replyTo);
 		if (echo) this.#echoes = [...this.#echoes, echo];
 		try {
-			const result = await this.#app.client.send(this.id, text, replyTo);
+			const result = await this.#app.client.send(this.id, written, replyTo);
 			// The store told of it before it answered: the window has it once it is through with that.
 			if (result.ok) await this.window.settled();
 			return result;
@@ -132,7 +133,7 @@ export class OpenConversation {
 		}
 	}
 
-	#echoOf(text: string, replyTo: MessageId | undefined): Message | undefined {
+	#echoOf({ text, mentions }: Written, replyTo: MessageId | undefined): Message | undefined {
 		const { me } = this.#app;
 		if (!me || text.trim() === '') return undefined;
 		const sent = Date.now();
@@ -142,7 +143,7 @@ export class OpenConversation {
 			position: NOWHERE,
 			author: me.account,
 			mine: true,
-			body: { kind: 'text', text, replyTo },
+			body: { kind: 'text', text, replyTo, mentions },
 			sent,
 			received: sent,
 			delivery: { kind: 'queued' },

@@ -1,6 +1,7 @@
 import { flushSync } from 'svelte';
 import { expect, test } from 'vitest';
 import { FakeClient } from '../../../tests/support/fake-client.ts';
+import { writtenOf } from '../../core/model.ts';
 import { App } from './app.svelte.ts';
 import { Look } from './look.svelte.ts';
 import { NOWHERE, OpenConversation } from './open-conversation.svelte.ts';
@@ -32,7 +33,7 @@ const shown = ({ messages }: OpenConversation) =>
 
 test('a message is on screen with a clock before the store has it, and once when it has', async () => {
 	const { open, answer } = await talking();
-	const sending = [open.send('one', undefined), open.send('two', undefined)];
+	const sending = [open.send(writtenOf('one'), undefined), open.send(writtenOf('two'), undefined)];
 	flushSync();
 	expect(shown(open)).toEqual([
 		['one', 'queued'],
@@ -47,7 +48,7 @@ test('a message is on screen with a clock before the store has it, and once when
 test('what the store refuses is off the screen again', async () => {
 	const { client, open, answer } = await talking();
 	client.sendRefusal = { kind: 'storage-full' };
-	const sending = open.send('no room', undefined);
+	const sending = open.send(writtenOf('no room'), undefined);
 	expect(shown(open)).toEqual([['no room', 'queued']]);
 	answer();
 	expect(await sending).toMatchObject({ ok: false });
@@ -61,7 +62,7 @@ test('what is not in the store yet is not marked as read', async () => {
 		asked.push(upTo);
 		return Promise.resolve();
 	};
-	void open.send('one', undefined);
+	void open.send(writtenOf('one'), undefined);
 	open.markRead(open.messages.at(-1)?.position ?? 'none');
 	expect(asked).toEqual([]);
 });

@@ -4,7 +4,6 @@ import { startClient } from '../../core/hosts/page.ts';
 import filesWorker from '../../core/hosts/files-worker.ts?worker&url';
 import engineWorker from '../../core/hosts/worker.ts?worker&url';
 import { OUTDATED } from '#lib/state/update.svelte.ts';
-import { m } from '#lib/paraglide/messages.js';
 
 /** Under `require-trusted-types-for 'script'` a worker's address must come from a policy that the CSP names. */
 const createPolicy = () =>
@@ -25,12 +24,7 @@ export function openSession(): Promise<Client> {
 		origin: location.origin,
 		createWorker: () => startWorker(engineWorker, 'kith engine'),
 		createFilesWorker: () => startWorker(filesWorker, 'kith files'),
-		phrases: {
-			newMessage: m.notice_new_message(),
-			nothingNew: m.notice_nothing_new(),
-			mentioned: m.notice_mentioned(),
-			mentionedBy: (name) => m.notice_mentioned_by({ name }),
-		},
+		phrases: async () => (await import('#lib/state/notice-phrases.ts')).noticePhrases(),
 		// Never a reload under the fingers: the person is told, and presses Restart.
 		outdated: () => dispatchEvent(new Event(OUTDATED)),
 	});

@@ -1,4 +1,5 @@
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import type { AccountId } from '../../core/model.ts';
 import { parseInline, parseMarks, type Block, type Inline } from './marks.ts';
 
 /** A line with its marks written out, so that a test reads at a glance. */
@@ -7,6 +8,7 @@ function show(parts: readonly Inline[]): string {
 		.map((part) => {
 			switch (part.kind) {
 				case 'text':
+				case 'mention':
 					return part.text;
 				case 'code':
 					return `<code>${part.text}</code>`;
@@ -81,3 +83,59 @@ test.each(['*a ', '_', '*_~', '`a', '``', '> ', '- ', 'a.b ', '```', 'http://', 
 		expect(performance.now() - before).toBeLessThan(1000);
 	},
 );
+
+describe('mentions', () => {
+	const ANA = 'ana' as AccountId;
+	/** Mentions of these words, wherever they stand. */
+	function marked(text: string, ...names: readonly string[]): Block[] {
+		const mentions = names.flatMap((name) => {
+			const found = [...text.matchAll(new RegExp(`@${name}`, 'gu'))];
+			return found.map(({ index }) => ({ account: ANA, at: index, length: name.length + 1 }));
+		});
+		return parseMarks(
+			text,
+			mentions.sort((a, b) => a.at - b.at),
+		);
+	}
+	const mention = (text: string) => ({ kind: 'mention', text, account: ANA });
+	const said = (text: string) => ({ kind: 'text', text });
+
+	test('stand in lines, quotes and lists, wherever these begin', () => {
+		expect(marked('a @Ana\n\n> @Ben: so\n- x @Ana y\n12. @Ana', 'Ana', 'Ben')).toEqual([
+			{ kind: 'lines', lines: [[said('a '), mention('@Ana')], []] },
+			{ kind: 'quote', lines: [[mention('@Ben'), said(': so')]] },
+			{ kind: 'list', start: undefined, items: [[said('x '), mention('@Ana'), said(' y')]] },
+			{ kind: 'list', start: 12, items: [[mention('@Ana')]] },
+		]);
+	});
+
+	test('marks around one count, and none inside it', () => {
+		expect(marked('*@Ana*', 'Ana')).toEqual([
+			{ kind: 'lines', lines: [[{ kind: 'bold', children: [mention('@Ana')] }]] },
+		]);
+		expect(marked('@a~b ~x~', 'a~b')).toEqual([
+			{
+				kind: 'lines',
+				lines: [[mention('@a~b'), said(' '), { kind: 'strike', children: [said('x')] }]],
+			},
+		]);
+	});
+
+	test('a name that looks like an address is a name; one in a block of code is code', () => {
+		expect(marked('@ana.example, see kith.org', 'ana.example')).toMatchObject([
+			{
+				lines: [[mention('@ana.example'), said(', see '), { kind: 'link', text: 'kith.org' }]],
+			},
+		]);
+		expect(marked('```\n@Ana\n``` @Ana', 'Ana')).toEqual([
+			{ kind: 'code', text: '@Ana' },
+			{ kind: 'lines', lines: [[said(' '), mention('@Ana')]] },
+		]);
+	});
+
+	test('one that is cut off with its text is text', () => {
+		expect(parseMarks('hi @A', [{ account: ANA, at: 3, length: 4 }])).toEqual([
+			{ kind: 'lines', lines: [[said('hi @A')]] },
+		]);
+	});
+});

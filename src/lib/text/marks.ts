@@ -1,12 +1,15 @@
 // Light marks as people type them in a chat: *bold* _italic_ ~strike~ `code` ```block``` > quote, - and 1. lists.
 // What was typed is never changed; this only says how to show it. Linear in the length of the text, because
 // anybody may send 64 KiB of asterisks.
+import type { Mention } from '../../core/model.ts';
 import { findLinks, type LinkTarget } from './links.ts';
 
 export type Inline =
 	| { readonly kind: 'text'; readonly text: string }
 	| { readonly kind: 'code'; readonly text: string }
 	| { readonly kind: 'link'; readonly text: string; readonly target: LinkTarget }
+	/** `text`: as whoever wrote it calls them. */
+	| { readonly kind: 'mention'; readonly text: string; readonly account: Mention['account'] }
 	| { readonly kind: Style; readonly children: readonly Inline[] };
 
 export type Style = 'bold' | 'italic' | 'strike';
@@ -31,8 +34,16 @@ const NUMBER = /^(\d{1,4})\. (?=\S)/u;
 /** A mark that touches a letter or digit on its outer side is part of the word: snake_case, 3*4*5. */
 const WORD = /[\p{L}\p{N}]/u;
 
-/** The blocks of a message, top to bottom. */
-export function parseMarks(text: string): Block[] {
+type Mentions = readonly Mention[];
+
+/** A line with the mentions in it, `at` counted from its start. */
+interface Line {
+	readonly text: string;
+	readonly mentions: Mentions;
+}
+
+/** The blocks of a message, top to bottom. Code shows what was typed, mentions too. */
+export function parseMarks(text: string, mentions: Mentions = []): Block[] {
 	const blocks: Block[] = [];
 	let from = 0;
 	for (;;) {
@@ -40,18 +51,27 @@ export function parseMarks(text: string): Block[] {
 		const close = open < 0 ? -1 : text.indexOf(FENCE, open + FENCE.length);
 		const code = close < 0 ? '' : text.slice(open + FENCE.length, close);
 		if (close < 0 || code.trim() === '') break;
-		addLines(blocks, text.slice(from, open).replace(/\n$/u, ''));
+		addLines(blocks, part(text.slice(from, open).replace(/\n$/u, ''), mentions, from));
 		blocks.push({ kind: 'code', text: code.replace(/^\n|\n$/gu, '') });
 		from = close + FENCE.length;
 		if (text[from] === '\n') from++;
 	}
-	addLines(blocks, text.slice(from));
+	addLines(blocks, part(text.slice(from), mentions, from));
 	return blocks;
 }
 
-function addLines(blocks: Block[], text: string): void {
+/** The text that begins at `from`, with the mentions that are wholly in it. */
+function part(text: string, mentions: Mentions, from: number): Line {
+	const within = mentions.filter(({ at, length }) => {
+		return at >= from && at + length <= from + text.length;
+	});
+	return { text, mentions: within.map((each) => ({ ...each, at: each.at - from })) };
+}
+
+function addLines(blocks: Block[], { text, mentions }: Line): void {
 	if (text === '') return;
-	let run: { kind: LineKind; lines: string[] } | undefined;
+	let run: { kind: LineKind; lines: Line[] } | undefined;
+	let from = 0;
 	for (const line of text.split('\n')) {
 		const kind = lineKind(line);
 		// A numbered list goes on with its second item, whatever number was typed.
@@ -59,7 +79,8 @@ function addLines(blocks: Block[], text: string): void {
 			if (run) blocks.push(toBlock(run.kind, run.lines));
 			run = { kind, lines: [] };
 		}
-		run.lines.push(line);
+		run.lines.push(part(line, mentions, from));
+		from += line.length + 1;
 	}
 	if (run) blocks.push(toBlock(run.kind, run.lines));
 }
@@ -77,26 +98,36 @@ function isStarredPhrase(line: string): boolean {
 	return line.startsWith('*') && line.trimEnd().endsWith('*') && line.length > 2;
 }
 
-function toBlock(kind: LineKind, lines: readonly string[]): Block {
+function toBlock(kind: LineKind, lines: readonly Line[]): Block {
 	switch (kind) {
 		case 'plain':
-			return { kind: 'lines', lines: lines.map(parseInline) };
+			return { kind: 'lines', lines: lines.map(inlineOf) };
 		case 'quote':
-			return { kind: 'quote', lines: lines.map((line) => parseInline(line.replace(QUOTE, ''))) };
+			return { kind: 'quote', lines: lines.map((line) => inlineOf(without(QUOTE, line))) };
 		case 'bullet':
 			return list(undefined, lines, BULLET);
 		case 'number':
-			return list(Number(NUMBER.exec(lines[0] ?? '')?.[1] ?? 1), lines, NUMBER);
+			return list(Number(NUMBER.exec(lines[0]?.text ?? '')?.[1] ?? 1), lines, NUMBER);
 	}
 }
 
-function list(start: number | undefined, lines: readonly string[], mark: RegExp): Block {
-	return { kind: 'list', start, items: lines.map((line) => parseInline(line.replace(mark, ''))) };
+function list(start: number | undefined, lines: readonly Line[], mark: RegExp): Block {
+	return { kind: 'list', start, items: lines.map((line) => inlineOf(without(mark, line))) };
+}
+
+/** The line after the mark that it begins with. */
+function without(mark: RegExp, { text, mentions }: Line): Line {
+	const rest = text.replace(mark, '');
+	return part(rest, mentions, text.length - rest.length);
+}
+
+function inlineOf({ text, mentions }: Line): Inline[] {
+	return parseInline(text, mentions);
 }
 
 /** The parts of one line. */
-export function parseInline(line: string): Inline[] {
-	return new LineParser(line).parse(0, line.length, new Set());
+export function parseInline(line: string, mentions: Mentions = []): Inline[] {
+	return new LineParser(line, mentions).parse(0, line.length, new Set());
 }
 
 interface Atom {
@@ -107,14 +138,14 @@ interface Atom {
 
 class LineParser {
 	readonly #line: string;
-	/** Code and links, in order: nothing inside them is a mark. */
+	/** Mentions, code and links, in order: nothing inside them is a mark. */
 	readonly #atoms: readonly Atom[];
 	/** Where each mark could close, ascending. */
 	readonly #closers: Readonly<Record<string, readonly number[]>>;
 
-	constructor(line: string) {
+	constructor(line: string, mentions: Mentions) {
 		this.#line = line;
-		this.#atoms = findAtoms(line);
+		this.#atoms = findAtoms(line, mentions);
 		this.#closers = this.#findClosers();
 	}
 
@@ -217,8 +248,21 @@ class LineParser {
 	}
 }
 
-function findAtoms(line: string): Atom[] {
+function findAtoms(line: string, mentions: Mentions): Atom[] {
 	const atoms: Atom[] = [];
+	let from = 0;
+	for (const { account, at, length } of mentions) {
+		addCode(atoms, line.slice(from, at), from);
+		const end = at + length;
+		atoms.push({ start: at, end, node: { kind: 'mention', text: line.slice(at, end), account } });
+		from = end;
+	}
+	addCode(atoms, line.slice(from), from);
+	return atoms;
+}
+
+/** `line` begins at `base` in the whole one. */
+function addCode(atoms: Atom[], line: string, base: number): void {
 	let plain = 0;
 	let from = 0;
 	for (;;) {
@@ -230,12 +274,11 @@ function findAtoms(line: string): Atom[] {
 			from = close;
 			continue;
 		}
-		addLinks(atoms, line.slice(plain, open), plain);
-		atoms.push({ start: open, end: close + 1, node: { kind: 'code', text } });
+		addLinks(atoms, line.slice(plain, open), base + plain);
+		atoms.push({ start: base + open, end: base + close + 1, node: { kind: 'code', text } });
 		plain = from = close + 1;
 	}
-	addLinks(atoms, line.slice(plain), plain);
-	return atoms;
+	addLinks(atoms, line.slice(plain), base + plain);
 }
 
 /** `part` begins at `from` in its line. */
