@@ -139,6 +139,13 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await openReceipts(ana, 'I do');
 			await judge(ana, 'who has a message');
 			await ana.page.keyboard.press('Escape');
+			await ben.composer.pressSequentially('thanks, @');
+			await expect(ben.page.getByRole('option').first()).toBeVisible();
+			await judge(ben, 'people to mention');
+			await ben.composer.press('Enter');
+			await ben.composer.press('Enter');
+			await expect(ana.message('thanks, @Ana').getByText('@Ana')).toBeVisible();
+			await judge(ana, 'mentioned');
 			await openDetails(ana);
 			await judge(ana, 'details of a group');
 			await ana.page

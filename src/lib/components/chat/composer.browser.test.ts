@@ -1,4 +1,4 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 import { render } from 'vitest-browser-svelte';
 import { page, userEvent } from 'vitest/browser';
 import { FakeClient } from '../../../../tests/support/fake-client.ts';
@@ -14,7 +14,13 @@ afterEach(() => {
 	for (const close of closers.splice(0)) close();
 });
 
-async function composer(draft = ''): Promise<{
+type Fill = (client: FakeClient) => ConversationId;
+const withMaya =
+	(draft: string): Fill =>
+	(client) =>
+		client.addConversation({ name: 'Maya Lindqvist', draft });
+
+async function composer(draft: string | Fill = ''): Promise<{
 	client: FakeClient;
 	id: ConversationId;
 	open: OpenConversation;
@@ -24,7 +30,7 @@ async function composer(draft = ''): Promise<{
 }> {
 	const client = new FakeClient();
 	await client.start('Sam');
-	const id = client.addConversation({ name: 'Maya Lindqvist', draft });
+	const id = (typeof draft === 'string' ? withMaya(draft) : draft)(client);
 	const app = new App(client, new Look(undefined));
 	await app.start();
 	const open = new OpenConversation(app, id);
@@ -123,4 +129,97 @@ test('an answer quotes its message, and Escape drops it', async () => {
 		.poll(async () => (await client.messages(id, { at: 'end', limit: 1 })).messages[0]?.body)
 		.toEqual({ kind: 'text', text: 'Included', replyTo: theirs.id });
 	expect(open.replyTo).toBeUndefined();
+});
+
+describe('mentions', () => {
+	const inGroup: Fill = (client) => {
+		const names = ['Zoë Meyer', 'Zora Lang', 'Ben Okafor'];
+		const members = names.map((name) => ({ person: client.stranger(name) }));
+		return client.addGroup({ name: 'Lake house', members });
+	};
+	const options = () => page.getByRole('option');
+	const chosen = () => page.getByRole('option', { selected: true });
+	const mentions = async (client: FakeClient, id: ConversationId) => {
+		const { messages } = await client.messages(id, { at: 'end', limit: 1 });
+		const body = messages[0]?.body;
+		if (body?.kind !== 'text') return undefined;
+		return (body.mentions ?? []).map(({ at, length }) => body.text.slice(at, at + length));
+	};
+
+	test('@ offers everybody else; letters narrow it; the keys choose', async () => {
+		const { client, id, texts } = await composer(inGroup);
+		await field().click();
+		await userEvent.keyboard('ask @');
+		await expect.poll(() => options().elements().length).toBe(3);
+		await userEvent.keyboard('zo');
+		await expect.poll(() => options().elements().length).toBe(2);
+		await expect.element(chosen()).toHaveTextContent(/Zoë Meyer$/u);
+		const active = () => field().element().getAttribute('aria-activedescendant') ?? '';
+		expect(document.getElementById(active())?.textContent).toContain('Zoë Meyer');
+		await userEvent.keyboard('{ArrowDown}');
+		await expect.element(chosen()).toHaveTextContent(/Zora Lang$/u);
+		await userEvent.keyboard('{ArrowUp}{Enter}');
+		await expect.element(field()).toHaveValue('ask @Zoë ');
+		await expect.element(page.getByRole('listbox')).not.toBeInTheDocument();
+		expect(active()).toBe('');
+		await userEvent.keyboard('or @b{Tab}today{Enter}');
+		await expect.poll(texts).toEqual(['ask @Zoë or @Ben today']);
+		expect(await mentions(client, id)).toEqual(['@Zoë', '@Ben']);
+	});
+
+	test('Escape closes it, and what was typed stays what it is', async () => {
+		const { client, id, texts } = await composer(inGroup);
+		await field().click();
+		await userEvent.keyboard('@ben');
+		await expect.element(chosen()).toBeVisible();
+		await userEvent.keyboard('{Escape}');
+		await expect.element(page.getByRole('listbox')).not.toBeInTheDocument();
+		await userEvent.keyboard(' hi{Enter}');
+		await expect.poll(texts).toEqual(['@ben hi']);
+		expect(await mentions(client, id)).toEqual([]);
+	});
+
+	test('one that is changed is a word again; one that is pressed is taken', async () => {
+		const { client, id, texts } = await composer(inGroup);
+		await field().click();
+		await userEvent.keyboard('@be');
+		await expect.element(chosen()).toBeVisible();
+		// The field is at the top of this page, and the list above it.
+		(chosen().element() as HTMLElement).click();
+		await expect.element(field()).toHaveValue('@Ben ');
+		await expect.element(field()).toHaveFocus();
+		await userEvent.keyboard('and @zor{Enter}{Backspace}{Backspace}ro{Enter}{Enter}');
+		await expect.poll(texts).toEqual(['@Ben and @Zorro']);
+		expect(await mentions(client, id)).toEqual(['@Ben']);
+	});
+
+	test('it stands in the draft, and goes with it', async () => {
+		const { client, id, conversation, unmount } = await composer(inGroup);
+		await field().click();
+		await userEvent.keyboard('hm, @ben');
+		await expect.element(chosen()).toBeVisible();
+		await userEvent.keyboard('{Enter}');
+		const mention = { at: 4, length: 4 };
+		await expect.poll(conversation).toMatchObject({ draft: 'hm, @Ben ', draftMentions: [mention] });
+		await unmount();
+		const draft = await conversation();
+		const again = await composer((other) => {
+			const own = inGroup(other);
+			const { draft: text = '', draftMentions: kept = [] } = draft ?? {};
+			void other.saveDraft(own, { text, mentions: kept });
+			return own;
+		});
+		await field().click();
+		await userEvent.keyboard('so, {End}{Enter}');
+		await expect.poll(again.texts).toHaveLength(1);
+		expect(await mentions(again.client, again.id)).toEqual(['@Ben']);
+		expect(await mentions(client, id)).toBeUndefined();
+	});
+
+	test('between two people @ is a sign like any other', async () => {
+		const { texts } = await composer();
+		await field().click();
+		await userEvent.keyboard('@Maya{Enter}');
+		await expect.poll(texts).toEqual(['@Maya']);
+	});
 });
