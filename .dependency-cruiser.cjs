@@ -82,8 +82,8 @@ module.exports = {
 		only({
 			name: 'lib-text',
 			from: '^src/lib/text/',
-			allowed: '^src/lib/text/',
-			comment: 'Pure text.',
+			allowed: '^src/(lib/text/|core/model\\.ts$)',
+			comment: 'Pure text, and what the chat says of it.',
 		}),
 		only({
 			name: 'lib-browser',
