@@ -131,6 +131,13 @@ test('an answer quotes its message, and Escape drops it', async () => {
 	expect(open.replyTo).toBeUndefined();
 });
 
+test('white space around what is said goes out as it was written', async () => {
+	const { texts } = await composer();
+	await field().fill('  in a column  \n');
+	await userEvent.keyboard('{Enter}');
+	await expect.poll(texts).toEqual(['  in a column  \n']);
+});
+
 describe('mentions', () => {
 	const inGroup: Fill = (client) => {
 		const names = ['Zoë Meyer', 'Zora Lang', 'Ben Okafor'];
@@ -165,6 +172,19 @@ describe('mentions', () => {
 		await userEvent.keyboard('or @b{Tab}today{Enter}');
 		await expect.poll(texts).toEqual(['ask @Zoë or @Ben today']);
 		expect(await mentions(client, id)).toEqual(['@Zoë', '@Ben']);
+	});
+
+	test('the space behind a mention at the end goes, one that was typed stays', async () => {
+		const { texts } = await composer(inGroup);
+		await field().click();
+		await userEvent.keyboard('ask @ben');
+		await expect.element(chosen()).toBeVisible();
+		await userEvent.keyboard('{Enter}{Enter}');
+		await expect.poll(texts).toEqual(['ask @Ben']);
+		await userEvent.keyboard('@zora');
+		await expect.element(chosen()).toBeVisible();
+		await userEvent.keyboard('{Enter}  {Enter}');
+		await expect.poll(texts).toEqual(['ask @Ben', '@Zora   ']);
 	});
 
 	test('Escape closes it, and what was typed stays what it is', async () => {
