@@ -1,7 +1,7 @@
 // Everything of this device that a backup holds, in the order of its format. Keys are not among it.
 import type { ArchiveEntry, ConversationEntry, MessageEntry } from './archive-entries.ts';
 import type { Progress } from './files.ts';
-import { writtenOf } from './model.ts';
+import { isLive, writtenOf } from './model.ts';
 import type { Clock, Store } from './ports.ts';
 import {
 	ONLY,
@@ -140,9 +140,8 @@ function messageEntry(row: MessageRow): MessageEntry {
 
 async function* linkEntries(store: Store, now: number): AsyncGenerator<ArchiveEntry> {
 	for (const { value } of await store.list('invites', EVERYTHING)) {
-		const { kind, created, expires, state } = value.invite;
-		const isOpen = state === 'open' || state === 'pending';
-		if (value.group || !isOpen || (expires !== undefined && expires <= now)) continue;
+		const { kind, created, expires } = value.invite;
+		if (value.group || !isLive(value.invite) || (expires !== undefined && expires <= now)) continue;
 		yield { type: 'link', secret: value.secret, kind, welcome: value.welcome, created, expires };
 	}
 }

@@ -1,14 +1,20 @@
 // The link of a group from the person's side: making, changing and closing it, and answering those who ask by it.
-import { toBase64Url, type ConversationId } from '../protocol/ids.ts';
+import type { ConversationId } from '../protocol/ids.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { must } from './client-intentions.ts';
+import { newInvite } from './client-invites.ts';
 import { letIn, over, putRequest, requestsOf, revokeLink, stopAsking } from './group-requests.ts';
 import { mayInvite } from './group-rights.ts';
-import type { AccountId, GroupLink, GroupRefusal, JoinRequest, LinkTerms } from './model.ts';
+import {
+	isLive,
+	type AccountId,
+	type GroupLink,
+	type GroupRefusal,
+	type JoinRequest,
+	type LinkTerms,
+} from './model.ts';
 import type { Clock, Result, Store, Transaction } from './ports.ts';
 import { ONLY, type GroupRow, type InviteRow } from './records.ts';
-
-const SECRET_BYTES = 32;
 
 export type GroupLinkDoor = Pick<
 	Client,
@@ -76,28 +82,27 @@ async function viewLink(
 function linkOf({ invite, group }: InviteRow, now: number): GroupLink {
 	const { address, fragment, created, expires, state } = invite;
 	const { approval = false, uses } = group ?? {};
-	const isLate =
-		expires !== undefined && expires <= now && (state === 'open' || state === 'pending');
+	const isLate = expires !== undefined && expires <= now && isLive(invite);
 	return { address, fragment, created, expires, approval, uses, state: isLate ? 'expired' : state };
 }
 
 async function makeLink(
-	{ store, crypto, clock, random }: ClientPorts,
+	ports: ClientPorts,
 	id: ConversationId,
 	{ approval, expires, uses }: LinkTerms,
 ): Promise<Result<GroupLink, GroupRefusal>> {
-	const secret = random.bytes(SECRET_BYTES);
-	const { address } = await crypto.inviteKeys(secret);
-	const created = clock.now();
-	const fragment = toBase64Url(secret);
-	return must(store, async (tx) => {
+	const fresh = await newInvite(ports, {
+		kind: 'reusable',
+		...(expires !== undefined && { expires }),
+	});
+	const { address, created } = fresh.invite;
+	return must(ports.store, async (tx) => {
 		const group = await groupOf(tx, id);
 		const refusal = await refusalOf(tx, id, group);
 		if (!group || refusal) return refused(refusal ?? { kind: 'closed' });
 		await revokeLink(tx, group);
 		const row: InviteRow = {
-			invite: { address, fragment, kind: 'reusable', created, expires, state: 'pending' },
-			...{ secret, welcome: '', keyPackageRef: undefined, todo: 'put' },
+			...fresh,
 			group: { group: group.group, approval, uses, used: 0, version: 1 },
 		};
 		tx.put('invites', address, row);
@@ -115,9 +120,7 @@ async function changeLink(
 	const refusal = await refusalOf(tx, id, group);
 	if (refusal) return refused(refusal);
 	const row = group?.link && (await tx.get('invites', group.link));
-	if (!row || !row.group || (row.invite.state !== 'open' && row.invite.state !== 'pending')) {
-		return refused({ kind: 'closed' });
-	}
+	if (!row || !row.group || !isLive(row.invite)) return refused({ kind: 'closed' });
 	const { version, used } = row.group;
 	const isUsedUp = used >= (uses ?? Infinity);
 	tx.put('invites', row.invite.address, {

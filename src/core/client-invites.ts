@@ -14,6 +14,7 @@ import { must } from './client-intentions.ts';
 import { putPerson } from './group-sight.ts';
 import {
 	DEFAULT_POLICY,
+	isLive,
 	type ConversationState,
 	type Invite,
 	type InvitePreview,
@@ -108,11 +109,8 @@ async function anyOf(tx: Transaction): Promise<Invite | undefined> {
 	return invites.find((invite) => invite.kind === 'reusable' && isLive(invite));
 }
 
-function isLive({ state }: Invite): boolean {
-	return state === 'open' || state === 'pending';
-}
-
-async function newInvite(
+/** A link that the relay does not know yet. */
+export async function newInvite(
 	{ crypto, clock, random }: ClientPorts,
 	{ kind, expires }: NewInvite,
 ): Promise<InviteRow> {

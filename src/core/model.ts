@@ -3,7 +3,7 @@
 import type { Profile } from '../protocol/content.ts';
 import type { RefusalCode } from '../protocol/errors.ts';
 import type { AddressState } from '../protocol/frames.ts';
-import type { GroupAbout, GroupIntention, GroupPolicy, Role } from './group-model.ts';
+import type { GroupAbout, GroupIntention, GroupLink, GroupPolicy, Role } from './group-model.ts';
 import type { AccountId, Address, ConversationId, DeviceId, MessageId } from '../protocol/ids.ts';
 import type { Mention } from '../protocol/mentions.ts';
 
@@ -316,6 +316,11 @@ export interface Invite {
 	readonly expires: number | undefined;
 	/** `pending`: made on this device, not yet at the relay. */
 	readonly state: 'pending' | 'open' | 'used' | 'revoked' | 'expired';
+}
+
+/** Whether it still lets somebody in, or will once the relay knows it. */
+export function isLive({ state }: Pick<Invite | GroupLink, 'state'>): boolean {
+	return state === 'open' || state === 'pending';
 }
 
 /** What somebody sees who opened an invite link. */

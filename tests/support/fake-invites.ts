@@ -1,6 +1,12 @@
 // The invite links of the fake client.
 import type { Client, NewInvite } from '../../src/core/client.ts';
-import type { Address, ConversationId, Invite, InvitePreview } from '../../src/core/model.ts';
+import {
+	isLive,
+	type Address,
+	type ConversationId,
+	type Invite,
+	type InvitePreview,
+} from '../../src/core/model.ts';
 import type { Result } from '../../src/core/ports.ts';
 
 const DAY = 86_400_000;
@@ -56,9 +62,7 @@ export class FakeInvites implements Pick<
 	}
 
 	async ownInvite(): Promise<Invite> {
-		const known = this.#invites.find(
-			({ address, state }) => address === this.own && (state === 'open' || state === 'pending'),
-		);
+		const known = this.#invites.find((each) => each.address === this.own && isLive(each));
 		if (known) return known;
 		const made = await this.createInvite({ kind: 'reusable' });
 		this.own = made.address;

@@ -4,6 +4,7 @@ import { createContext } from 'svelte';
 import type { Change, Client, NotificationProblem } from '../../core/client.ts';
 import {
 	DEFAULT_SETTINGS,
+	isLive,
 	inListOrder,
 	type Conversation,
 	type ConversationId,
@@ -63,10 +64,7 @@ export class App {
 	);
 	/** The reusable link that stands for this person. */
 	readonly ownLink = $derived(
-		this.invites.find(
-			({ address, state }) =>
-				address === this.me?.link && (state === 'open' || state === 'pending'),
-		),
+		this.invites.find((each) => each.address === this.me?.link && isLive(each)),
 	);
 
 	readonly #canary: Canary;
