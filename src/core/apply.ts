@@ -2,6 +2,7 @@
 import { contents, type Content, type TextContent } from '../protocol/content.ts';
 import type { MessageId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
+import { isBlocked } from './blocking.ts';
 import { soundMentions, type Mention } from '../protocol/mentions.ts';
 import type { Work } from './context.ts';
 import { noteReceipt } from './group-receipts.ts';
@@ -10,7 +11,14 @@ import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import type { Opened, Transaction } from './ports.ts';
 import { entranceKey, type ChannelRow, type MessageRow } from './records.ts';
-import { answerRepair, applySettled, countText, placeLine, removeUnreadable } from './repairs.ts';
+import {
+	answerRepair,
+	applySettled,
+	countOnly,
+	countText,
+	placeLine,
+	removeUnreadable,
+} from './repairs.ts';
 import { addMessage, queueReceipt, raiseDelivery } from './threads.ts';
 
 /** In larger groups nobody says that a message arrived: it would be many times what was written. */
@@ -20,6 +28,11 @@ interface OpenedMessage {
 	readonly row: ChannelRow;
 	readonly opened: Extract<Opened, { kind: 'message' }>;
 	readonly incoming: Incoming;
+}
+
+interface HeardMessage extends OpenedMessage {
+	/** Nobody is told of it. */
+	readonly quiet: boolean;
 }
 
 /** Asks for the rows that applying this will read: asked for together, they are one look at the disk. */
@@ -41,17 +54,52 @@ export async function lookAhead({ tx }: Work, opened: Opened): Promise<void> {
 /** Returns the channel's row as it stands afterwards. */
 export async function applyContent(work: Work, message: OpenedMessage): Promise<ChannelRow> {
 	const { row, opened, incoming } = message;
+	const { tx } = work;
 	const decoded = contents.decode(opened.plaintext, MAX_FRAME_BYTES);
-	if (decoded.ok) return applyDecoded(work, message, decoded.value);
+	const quiet = await isBlocked(tx, opened.sender.account);
+	const isGroup = (await tx.get('conversations', row.conversation))?.group !== undefined;
+	if (quiet && !isGroup) return applyUnheard(work, message, decoded);
+	if (decoded.ok) return applyDecoded(work, { ...message, quiet }, decoded.value);
 	// Content of a newer Kith: kept in its place, so that nothing disappears (SPEC CO-1).
 	const body = { kind: 'newer' } as const;
-	await placeLine(work, row.conversation, { incoming, by: opened.sender, body });
+	await placeLine(work, row.conversation, { incoming, by: opened.sender, body, quiet });
 	return row;
+}
+
+/**
+ * From somebody who is blocked, alone (SPEC BL-2). What they say is gone, now and when it is said again later; how they can
+ * be reached is kept, for they may be unblocked.
+ */
+async function applyUnheard(
+	work: Work,
+	message: OpenedMessage,
+	decoded: ReturnType<typeof contents.decode>,
+): Promise<ChannelRow> {
+	const { tx, relayTime } = work;
+	const { row, opened } = message;
+	if (!decoded.ok || decoded.value.type === 'repair') return row;
+	const content = decoded.value;
+	if (content.type !== 'text') return applyDecoded(work, { ...message, quiet: true }, content);
+	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
+	if ((await tx.get('messageKeys', content.message)) === undefined) {
+		tx.put('seen', content.message, relayTime());
+	}
+	return countOnly(tx, row, { device: opened.sender.device, count: content.count });
+}
+
+/** Whether this was said to somebody who did not want to hear it; asked of those only who were blocked once. */
+async function wasUnheard(
+	tx: Transaction,
+	account: MessageRow['author'],
+	id: MessageId,
+): Promise<boolean> {
+	if (!(await tx.get('blocks', account))) return false;
+	return (await tx.get('seen', id)) !== undefined;
 }
 
 async function applyDecoded(
 	work: Work,
-	message: OpenedMessage,
+	message: HeardMessage,
 	content: Content,
 ): Promise<ChannelRow> {
 	const { tx, identity } = work;
@@ -82,14 +130,15 @@ async function applyDecoded(
 
 async function applyText(
 	work: Work,
-	message: OpenedMessage,
+	message: HeardMessage,
 	content: TextContent,
 ): Promise<ChannelRow> {
 	const { tx, identity, clock } = work;
-	const { row, opened, incoming } = message;
+	const { row, opened, incoming, quiet } = message;
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
 	const { account, device } = opened.sender;
-	if (!mightWrite(row, opened.epoch, account)) {
+	const isUnheard = await wasUnheard(tx, account, content.message);
+	if (isUnheard || !mightWrite(row, opened.epoch, account)) {
 		return countText(tx, row, { device, count: content.count });
 	}
 	const mine = account === identity.account;
@@ -108,11 +157,13 @@ async function applyText(
 		sent: content.sent,
 		received: clock.now(),
 		delivery: mine ? { kind: 'sent' } : { kind: 'received' },
+		...(quiet && { quiet }),
 		carrier: undefined,
 	});
 	// Also for a twin: the first receipt may have been lost with the channel that carried it.
-	const tells = !mine && row.others.length <= MOST_TELLING;
+	const tells = !mine && !quiet && row.others.length <= MOST_TELLING;
 	if (tells) await queueReceipt(tx, row.conversation, { delivered: [content.message] });
+	if (quiet) return countOnly(tx, row, { device, count: content.count });
 	await seen(tx, account, incoming.at);
 	return countText(tx, row, { device, count: content.count });
 }

@@ -81,6 +81,16 @@ export interface MessageEntry {
 	readonly sent: number;
 	readonly received: number;
 	readonly delivery: Delivery['kind'];
+	/** Of somebody who was blocked when it came. */
+	readonly quiet?: true;
+}
+
+/** Whether somebody is blocked, and since when that is so (ms). */
+export interface BlockEntry {
+	readonly type: 'block';
+	readonly account: AccountId;
+	readonly on: boolean;
+	readonly at: number;
 }
 
 /** An own link that was open. */
@@ -103,6 +113,7 @@ export type ArchiveEntry =
 	| AboutEntry
 	| { readonly type: 'settings'; readonly settings: Partial<Settings> }
 	| PersonEntry
+	| BlockEntry
 	| ConversationEntry
 	| MessageEntry
 	| LinkEntry

@@ -1,5 +1,6 @@
 // Everything of this device that a backup holds, in the order of its format. Keys are not among it.
 import type { ArchiveEntry, ConversationEntry, MessageEntry } from './archive-entries.ts';
+import type { AccountId } from './model.ts';
 import type { Progress } from './files.ts';
 import { isLive, writtenOf } from './model.ts';
 import type { Clock, Store } from './ports.ts';
@@ -37,6 +38,9 @@ export async function gather(
 		if (settings) yield { type: 'settings', settings } as const;
 		const people = await store.list('people', EVERYTHING);
 		for (const { value } of people) yield personEntry(value);
+		for (const { key, value } of await store.list('blocks', EVERYTHING)) {
+			yield { type: 'block', account: key as AccountId, ...value } as const;
+		}
 		const known = new Set<string>(people.map(({ key }) => key));
 		const groups = await store.list('groups', EVERYTHING);
 		const groupOf = new Map<string, GroupRow>(groups.map(({ key, value }) => [key, value]));
@@ -123,7 +127,7 @@ function isKept({ body }: MessageRow): boolean {
 }
 
 function messageEntry(row: MessageRow): MessageEntry {
-	const { id, conversation, position, author, mine, body, sent, received, delivery } = row;
+	const { id, conversation, position, author, mine, body, sent, received, delivery, quiet } = row;
 	return {
 		type: 'message',
 		id,
@@ -135,6 +139,7 @@ function messageEntry(row: MessageRow): MessageEntry {
 		sent,
 		received,
 		delivery: delivery.kind,
+		...(quiet && { quiet }),
 	};
 }
 

@@ -3,9 +3,9 @@ import { importChat } from './chat-import.ts';
 import { createQueries } from './client-queries.ts';
 import { smallCrypto } from './crypto/small-crypto.ts';
 import { createFiles } from './hosts/files.ts';
-import type { ConversationId, Delivery } from './model.ts';
+import type { AccountId, ConversationId, Delivery } from './model.ts';
 import type { Store } from './ports.ts';
-import { messageKey } from './records.ts';
+import { messageKey, type BlockRow } from './records.ts';
 import {
 	addPerson,
 	backup,
@@ -30,15 +30,23 @@ import {
 	type Machine,
 } from '../../tests/support/archive-machine.ts';
 
+async function block({ store }: Machine, account: AccountId, row: BlockRow): Promise<void> {
+	await store.transact((tx) => {
+		tx.put('blocks', account, row);
+		return Promise.resolve();
+	});
+}
+
 /** A device with two conversations, notes, an imported history, a draft, settings and a link. */
 async function full(): Promise<Machine> {
 	const sam = await machine(SAM, 70);
 	await addPerson(sam, { account: MAYA, conversation: WITH_MAYA }, { pinned: true, readTo: '' });
-	await addPerson(
-		sam,
-		{ account: BEN, conversation: WITH_BEN, entry: undefined },
-		{ state: { kind: 'blocked' } },
-	);
+	await addPerson(sam, { account: BEN, conversation: WITH_BEN, entry: undefined });
+	await put(sam, [
+		messageOf(WITH_BEN, 5_001, { author: BEN }),
+		messageOf(WITH_BEN, 5_003, { author: BEN, quiet: true }),
+	]);
+	await block(sam, BEN, { on: true, at: 5 });
 	await put(
 		sam,
 		Array.from({ length: 1_200 }, (_, at) => messageOf(WITH_MAYA, at)),
@@ -70,7 +78,7 @@ describe('a backup on an empty device of the same account', () => {
 		const fresh = await machine(SAM, 71);
 		const outcome = await restore(fresh, file);
 		expect(outcome).toMatchObject({
-			messages: 1_202,
+			messages: 1_204,
 			conversations: 3,
 			summary: { sameSelf: true },
 		});
@@ -252,6 +260,45 @@ describe('a backup on a device of another account', () => {
 	});
 });
 
+describe('who is blocked', () => {
+	test('BL-1 stays so on another device, whoever restores it', async () => {
+		const file = await backup(await full());
+		for (const account of [SAM, OTHER_SAM]) {
+			const fresh = await machine(account, 71);
+			await restore(fresh, file);
+			expect(await fresh.store.get('blocks', BEN)).toEqual({ on: true, at: 5 });
+			const { unread, last } = (await fresh.store.get('conversations', WITH_BEN)) ?? {};
+			expect({ unread, last: last?.text }).toEqual({ unread: 1, last: 'message 5001' });
+		}
+	});
+
+	test.each([
+		['unblocked later here', { on: false, at: 9 }, { on: false, at: 9 }],
+		['unblocked earlier here', { on: false, at: 3 }, { on: true, at: 5 }],
+		['unblocked in the backup', { on: true, at: 3 }, { on: false, at: 5 }],
+	])('what was decided last counts: %s', async (_, here, expected) => {
+		const sam = await full();
+		await block(sam, BEN, { on: !here.on, at: 5 });
+		const file = await backup(sam);
+		await block(sam, BEN, here);
+		await restore(sam, file);
+		expect(await sam.store.get('blocks', BEN)).toEqual(expected);
+	});
+
+	test('a backup from before there were blocked people names a conversation', async () => {
+		const sam = await machine(SAM, 70);
+		await addPerson(
+			sam,
+			{ account: BEN, conversation: WITH_BEN },
+			{ state: { kind: 'blocked' } as never },
+		);
+		const fresh = await machine(SAM, 71);
+		await restore(fresh, await backup(sam));
+		expect(await fresh.store.get('blocks', BEN)).toEqual({ on: true, at: 0 });
+		expect((await fresh.store.get('conversations', WITH_BEN))?.state).toEqual({ kind: 'open' });
+	});
+});
+
 describe('no half of a backup', () => {
 	test.each([0, 1, 2])('no room after %i batches', async (batches) => {
 		const file = await backup(await full());
@@ -270,7 +317,7 @@ describe('no half of a backup', () => {
 		fresh.disk.full = false;
 		const after = Object.entries(sizes(fresh)).filter(([, size]) => size > 0);
 		expect(Object.fromEntries(after)).toEqual(before);
-		expect(await restore(fresh, file)).toMatchObject({ messages: 1_202 });
+		expect(await restore(fresh, file)).toMatchObject({ messages: 1_204 });
 	});
 
 	test('cut off, of another key, or damaged at its end: nothing is written', async () => {
@@ -308,7 +355,7 @@ describe('no half of a backup', () => {
 				sameSelf: false,
 				people: 2,
 				conversations: 4,
-				messages: 1_202,
+				messages: 1_204,
 			},
 		});
 		expect(sizes(fresh)).toEqual(before);

@@ -10,13 +10,14 @@ import type {
 	AboutEntry,
 	ArchivedGroup,
 	ArchiveEntry,
+	BlockEntry,
 	ConversationEntry,
 	LinkEntry,
 	MessageEntry,
 	PersonEntry,
 } from './archive-entries.ts';
 import { BATCH, endOf, History, newestIn, unreadIn } from './histories.ts';
-import { DEFAULT_SETTINGS, type ConversationState, type Delivery, type Settings } from './model.ts';
+import { DEFAULT_SETTINGS, type Delivery, type Settings } from './model.ts';
 import { highestOf } from './positions.ts';
 import type { SmallCrypto, Store, Transaction } from './ports.ts';
 import {
@@ -56,6 +57,7 @@ export class Merge {
 	readonly #joined = new Map<ConversationId, Joined>();
 	/** The conversations with one person alone. */
 	readonly #alone = new Map<AccountId, ConversationId>();
+	readonly #blocks: BlockEntry[] = [];
 	readonly #links: InviteRow[] = [];
 	#notes: ConversationId | undefined;
 	#settings: Partial<Settings> | undefined;
@@ -88,6 +90,9 @@ export class Merge {
 			case 'person':
 				this.#people.set(entry.account, entry);
 				return;
+			case 'block':
+				this.#blocks.push(entry);
+				return;
 			case 'conversation':
 				return this.#conversation(entry);
 			case 'message':
@@ -115,6 +120,7 @@ export class Merge {
 				if (joined.entry.group) await putGroup(tx, joined.entry.group, joined.id);
 			}
 			for (const person of this.#people.values()) await this.#person(tx, person);
+			for (const block of this.#blocks) await this.#block(tx, block);
 			for (const link of this.#links) {
 				const { address } = link.invite;
 				if (!(await tx.get('invites', address))) tx.put('invites', address, link);
@@ -149,6 +155,10 @@ export class Merge {
 		if (!id) return;
 		this.#joined.set(entry.id, { entry, id, failed: 0 });
 		if (entry.account) this.#alone.set(entry.account, id);
+		// As backups said it before blocking stood with the person.
+		if (entry.account && entry.state === 'blocked') {
+			this.#blocks.push({ type: 'block', account: entry.account, on: true, at: 0 });
+		}
 	}
 
 	/** Undefined where the id stands for something else here, which an honest backup does not bring. */
@@ -243,7 +253,6 @@ export class Merge {
 		const none = { entry: undefined, generation: -1 };
 		if (entry.subject === 'group') return { ...none, state: groupState(entry) };
 		if (entry.subject !== 'person') return { ...none, state: { kind: 'open' } };
-		if (entry.state === 'blocked') return { ...none, state: { kind: 'blocked' } };
 		const reachable = entry.entry ?? this.#people.get(entry.account ?? '')?.entry;
 		if (!this.#sameSelf || !reachable) return { ...none, state: { kind: 'restored' } };
 		return {
@@ -251,6 +260,13 @@ export class Merge {
 			generation,
 			state: { kind: entry.state === 'inviting' ? 'inviting' : 'open' },
 		};
+	}
+
+	/** What was decided last counts. */
+	async #block(tx: Transaction, { account, on, at }: BlockEntry): Promise<void> {
+		const known = await tx.get('blocks', account);
+		if (account === this.#me.account || (known && known.at >= at)) return;
+		tx.put('blocks', account, { on, at });
 	}
 
 	/** Also who is known from groups only. */
@@ -285,7 +301,11 @@ export class Merge {
 }
 
 /** Who left or was taken out stays out; else this device is not in the group until somebody brings it in. */
-function groupState({ state, stateBy: by, stateAt: at = 0 }: ConversationEntry): ConversationState {
+function groupState({
+	state,
+	stateBy: by,
+	stateAt: at = 0,
+}: ConversationEntry): ConversationRow['state'] {
 	if (state === 'left') return { kind: 'left', at };
 	return state === 'removed' && by ? { kind: 'removed', by, at } : { kind: 'restored' };
 }

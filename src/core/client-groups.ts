@@ -2,6 +2,7 @@
 // engine carries it out in order, each against the group as it then is.
 import { cleanName } from '../protocol/names.ts';
 import { idFrom, type ConversationId, type GroupId, type MessageId } from '../protocol/ids.ts';
+import { blockedPeople } from './blocking.ts';
 import { allows } from './group-rights.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { viewPerson } from './client-queries.ts';
@@ -46,7 +47,10 @@ export function createGroupDoor(ports: ClientPorts): GroupDoor {
 		},
 		async contacts() {
 			const rows = (await store.list('people', EVERYBODY)).map(({ value }) => value);
-			const reachable = rows.filter(({ entry, conversation }) => entry && conversation);
+			const blocked = await blockedPeople(store);
+			const reachable = rows.filter(({ account, entry, conversation }) => {
+				return entry && conversation && !blocked.has(account);
+			});
 			return reachable.map(viewPerson).sort((a, b) => byName(a.profile, b.profile));
 		},
 		receipts: (id) => listReceipts(store, id),

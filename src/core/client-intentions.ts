@@ -3,6 +3,7 @@ import { MAX_TEXT_BYTES } from '../protocol/limits.ts';
 import { soundMentions } from '../protocol/mentions.ts';
 import { shownName } from '../protocol/names.ts';
 import { idFrom, type ConversationId, type MessageId } from '../protocol/ids.ts';
+import { blockedPeople, isBlocked } from './blocking.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { viewMe } from './client-queries.ts';
 import { mayWrite, roleIn } from './group-rights.ts';
@@ -198,7 +199,9 @@ async function writeText(
 	const group = await tx.get('groups', conversation?.group ?? '');
 	// What was imported is to read; what was restored has no way to the other side yet.
 	const isOpen = conversation?.state.kind === 'open' || conversation?.state.kind === 'inviting';
-	const mayNot = conversation?.imported ?? (group && me && !mayWrite(group, me.account));
+	const mayNot =
+		(conversation?.imported ?? (group && me && !mayWrite(group, me.account))) ||
+		(await isBlocked(tx, conversation?.account));
 	if (!me || me.signedOut !== undefined || !conversation || !isOpen || mayNot)
 		return { ok: false, error: { kind: 'closed' } };
 	const relayTime = message.sent - ((await tx.get('clock', ONLY))?.skew ?? 0);
@@ -281,14 +284,28 @@ async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Pr
 		mentions: (conversation.mentions ?? []).filter((position) => position > end),
 		unread: theirs.length - read.length,
 	});
-	const ids = [...late, ...read.filter(({ body }) => body.kind === 'text').map((each) => each.id)];
-	if (ids.length === 0 || !isHeard(conversation)) return;
+	if (!(await isHeard(tx, conversation))) return;
+	const told = read.filter(({ body }) => body.kind === 'text').map((each) => each.id);
+	const ids = await notOfBlocked(tx, [...late, ...told]);
+	if (ids.length === 0) return;
 	const settings = await tx.get('settings', ONLY);
 	if (settings?.readReceipts !== false) await queueReceipt(tx, id, { read: ids });
 }
 
 /** Whether there is somebody to tell. Where a link would have to be used first, reading is no reason to use it (AD-6). */
-function isHeard(conversation: ConversationRow): boolean {
+async function isHeard(tx: Transaction, conversation: ConversationRow): Promise<boolean> {
 	const { kind } = conversation.state;
-	return !isNotes(conversation) && (kind === 'open' || kind === 'frozen');
+	if (isNotes(conversation) || (kind !== 'open' && kind !== 'frozen')) return false;
+	return !(await isBlocked(tx, conversation.account));
+}
+
+/** Who was blocked in a group meanwhile is not told what was read of them before. */
+async function notOfBlocked(tx: Transaction, ids: readonly MessageId[]): Promise<MessageId[]> {
+	if ((await blockedPeople(tx)).size === 0) return [...ids];
+	const told: MessageId[] = [];
+	for (const id of ids) {
+		const message = await tx.get('messages', (await tx.get('messageKeys', id)) ?? '');
+		if (message && !(await isBlocked(tx, message.author))) told.push(id);
+	}
+	return told;
 }

@@ -1,4 +1,5 @@
 // Reading for the screens: rows joined into what model.ts calls a conversation or a message.
+import { blockedPeople, isBlocked } from './blocking.ts';
 import type { Client, MessagePage, PageRequest } from './client.ts';
 import {
 	DEFAULT_SETTINGS,
@@ -47,7 +48,7 @@ type Queries = Pick<
 >;
 
 function viewMessage(row: MessageRow): Message {
-	const { device: _device, carrier: _carrier, ...message } = row;
+	const { device: _device, carrier: _carrier, quiet: _quiet, ...message } = row;
 	return message;
 }
 
@@ -57,6 +58,8 @@ interface Known {
 	/** Who wrote the newest message. */
 	readonly author: PersonRow | undefined;
 	readonly draft: Rows['drafts'] | undefined;
+	/** The person of this conversation is blocked. */
+	readonly blocked: boolean;
 	readonly me: AccountId | undefined;
 }
 
@@ -96,6 +99,7 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 	return {
 		...rest,
 		mentions: row.mentions ?? [],
+		...(known.blocked && { state: { kind: 'blocked' }, unread: 0, mentions: [] }),
 		subject: viewSubject(known, row),
 		lastBy: row.group !== undefined && !row.last?.mine ? known.author?.profile.name : undefined,
 		draft: draft.text,
@@ -121,14 +125,17 @@ export function createQueries(store: Store): Queries {
 		async conversation(id) {
 			const row = await store.get('conversations', id);
 			if (!row) return undefined;
-			const [person, group, author, draft, me] = await Promise.all([
+			const [person, group, author, draft, me, blocked] = await Promise.all([
 				store.get('people', row.account ?? ''),
 				store.get('groups', row.group ?? ''),
 				store.get('people', row.last?.author ?? ''),
 				store.get('drafts', id),
 				store.get('me', ONLY),
+				isBlocked(store, row.account),
 			]);
-			return viewConversation(row, { person, group, author, draft, me: me?.account });
+			if (blocked && isEmpty(row)) return undefined;
+			const known = { person, group, author, draft, blocked };
+			return viewConversation(row, { ...known, me: me?.account });
 		},
 		messages: (id, request) => {
 			const limit = Math.min(request.limit, MOST_MESSAGES);
@@ -166,19 +173,22 @@ export function createQueries(store: Store): Queries {
 }
 
 async function listConversations(store: Store): Promise<Conversation[]> {
-	const [rows, people, groups, drafts, me] = await Promise.all([
+	const [rows, people, groups, drafts, me, blocked] = await Promise.all([
 		store.list('conversations', EVERYTHING),
 		store.list('people', EVERYTHING),
 		store.list('groups', EVERYTHING),
 		store.list('drafts', EVERYTHING),
 		store.get('me', ONLY),
+		blockedPeople(store),
 	]);
 	const byAccount = new Map(people.map(({ key, value }) => [key, value]));
 	const byGroup = new Map(groups.map(({ key, value }) => [key, value]));
 	const draftOf = new Map(drafts.map(({ key, value }) => [key, value]));
 	return rows
+		.filter(({ value }) => !(isEmpty(value) && blocked.has(value.account)))
 		.map(({ key, value }) => {
 			return viewConversation(value, {
+				blocked: value.account !== undefined && blocked.has(value.account),
 				person: byAccount.get(value.account ?? ''),
 				group: byGroup.get(value.group ?? ''),
 				author: byAccount.get(value.last?.author ?? ''),
@@ -187,6 +197,11 @@ async function listConversations(store: Store): Promise<Conversation[]> {
 			});
 		})
 		.sort(inListOrder);
+}
+
+/** With somebody, and nothing in it: of who is blocked there is nothing to show. */
+function isEmpty(row: ConversationRow): row is ConversationRow & { readonly account: AccountId } {
+	return row.account !== undefined && row.last === undefined;
 }
 
 async function pageOf(

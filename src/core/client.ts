@@ -1,5 +1,6 @@
 // The door to the chat for every context: intentions, queries, changes. It needs no lock and no connection;
 // it writes intentions to the store, and the engine, wherever it runs, sees them there and carries them out.
+import { createBlockingDoor } from './client-blocking.ts';
 import { createGroupDoor } from './client-groups.ts';
 import type { GroupLinkDoor } from './client-group-links.ts';
 import { createIntentions } from './client-intentions.ts';
@@ -47,6 +48,8 @@ export interface Change {
 	readonly me: boolean;
 	readonly settings: boolean;
 	readonly invites: boolean;
+	/** Somebody was blocked or unblocked. */
+	readonly blocked: boolean;
 	/** Conversations whose row in the list changed. */
 	readonly conversations: ReadonlySet<ConversationId>;
 	/** Where messages were added, changed or taken away. */
@@ -195,6 +198,11 @@ export interface Client {
 	 */
 	acceptInvite(fragment: string): Promise<Result<ConversationId, InvitePreview>>;
 
+	/** From now on this person hears nothing of `account`, and is told nothing of it; or does again. */
+	setBlocked(account: AccountId, on: boolean): Promise<void>;
+	/** Everybody who is blocked, the latest first. */
+	blocked(): Promise<readonly Person[]>;
+
 	/** 60 digits in groups of five, and what the QR code carries; undefined for notes. */
 	safetyNumber(
 		id: ConversationId,
@@ -270,6 +278,7 @@ export function openClient(ports: ClientPorts): Client {
 		...invites,
 		...createGroupDoor(ports),
 		...lazyGroupLinkDoor(ports),
+		...createBlockingDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
 		comeBack: (code) => ports.comeBack(code),
@@ -313,6 +322,7 @@ const NOTHING: Change = {
 	me: false,
 	settings: false,
 	invites: false,
+	blocked: false,
 	conversations: new Set(),
 	messages: new Map(),
 	live: false,
@@ -326,6 +336,7 @@ function changeOf(touched: readonly Touched[]): Change {
 		me: keys('me').length > 0 || keys('recovery').length > 0,
 		settings: keys('settings').length > 0,
 		invites: keys('invites').length > 0,
+		blocked: keys('blocks').length > 0,
 		conversations: new Set([...keys('conversations'), ...keys('drafts')]),
 		messages: positionsIn(touched),
 		live: false,

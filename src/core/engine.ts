@@ -2,6 +2,7 @@
 // each part does one thing and does not know the others.
 import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Whisper } from '../protocol/content.ts';
+import { blockedPeople, isListenedTo, mayBeTold } from './blocking.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
 import { syncContactAddresses } from './contact-kit.ts';
 import { capsuleStanding, type CapsuleKeeper } from './capsule-standing.ts';
@@ -25,7 +26,7 @@ import {
 	type RelaySession,
 } from './relay-session.ts';
 import { ONLY, outboxKey } from './records.ts';
-import { createWhisperSealer, type WhisperSealer } from './whispers.ts';
+import { createWhisperSealer, type HeardWhisper, type WhisperSealer } from './whispers.ts';
 
 /** ms; smaller corrections of the clock are not written down. */
 const SKEW_WORTH_KEEPING = 1_000;
@@ -83,8 +84,8 @@ class RunningEngine implements Engine {
 	readonly #outbox: Outbox;
 	readonly #capsules: CapsuleKeeper | undefined;
 	readonly #unwatch: () => void;
-	/** Where a device can be signalled to: the channel it was last heard in. */
-	readonly #channelsByDevice = new Map<DeviceId, ChannelId>();
+	/** Where a device can be signalled to: the channel it was last heard in, and whose it is. */
+	readonly #heardFrom = new Map<DeviceId, Pick<HeardWhisper, 'channel' | 'account'>>();
 	/** Whispers that could not be opened: those of an epoch whose commit is still being applied here will be. */
 	readonly #early: { readonly channel: ChannelId; readonly body: Uint8Array }[] = [];
 	/** The relay said in the life of this engine that this device is still the person's. */
@@ -189,8 +190,8 @@ class RunningEngine implements Engine {
 				this.#context.lanes.run('outbox', () => this.#outbox.pumpAll());
 			},
 			signal: (to, payload) => {
-				const channel = this.#channelsByDevice.get(to);
-				if (channel) this.#say(channel, [], { type: 'signal', to, payload });
+				const heard = this.#heardFrom.get(to);
+				if (heard) this.#say(heard.channel, [], { type: 'signal', to, payload });
 			},
 			envelope: (_from, { channel, envelope, epoch, body }, stored) => {
 				const at = this.#context.relayTime();
@@ -282,6 +283,8 @@ class RunningEngine implements Engine {
 	/** To the devices directly where all are linked, else to everybody in the channel who is connected. */
 	#say(channel: ChannelId, to: readonly DeviceId[], whisper: Whisper): void {
 		this.#context.lanes.run('whispers', async () => {
+			// Signals go to one device, of which this one has heard.
+			if (whisper.type !== 'signal' && !(await mayBeTold(this.#context.store, channel))) return;
 			const body = await this.#sealer.seal(channel, whisper);
 			if (!body || this.#stopped) return;
 			const mesh = this.#mesh;
@@ -300,8 +303,9 @@ class RunningEngine implements Engine {
 				if (this.#early.length > MOST_EARLY) this.#early.shift();
 				return;
 			}
+			if (!(await isListenedTo(this.#context.store, heard))) return;
 			const { device, whisper } = heard;
-			this.#remember(device, channel);
+			this.#remember(heard);
 			if (whisper.type !== 'signal') this.#presence.heard(heard);
 			else if (whisper.to === this.#context.identity.device) {
 				this.#unlessHidden(() => this.#mesh.receiveSignal(device, whisper.payload));
@@ -314,17 +318,17 @@ class RunningEngine implements Engine {
 		for (const { channel, body } of this.#early.splice(0)) this.#hear(channel, body);
 	}
 
-	#remember(device: DeviceId, channel: ChannelId): void {
-		const heard = this.#channelsByDevice;
+	#remember({ device, channel, account }: HeardWhisper): void {
+		const heard = this.#heardFrom;
 		heard.delete(device);
-		heard.set(device, channel);
+		heard.set(device, { channel, account });
 		const [oldest] = heard.keys();
 		if (heard.size > MOST_HEARD && oldest) heard.delete(oldest);
 	}
 
 	/** Not in large groups: everybody linked to everybody is too much for a browser. */
 	async #wantLink(device: DeviceId): Promise<void> {
-		const channel = this.#channelsByDevice.get(device);
+		const channel = this.#heardFrom.get(device)?.channel;
 		const row = channel && (await this.#context.store.get('channels', channel));
 		if (row && row.others.length <= MOST_LINKED && !this.#stopped) this.#mesh.want(device);
 	}
@@ -340,6 +344,22 @@ class RunningEngine implements Engine {
 		return (await this.#context.store.get('settings', ONLY))?.neverDirect === true;
 	}
 
+	/** No link stays with who is blocked now; what waited for who is not any more goes on. */
+	async #blocksChanged(accounts: readonly string[]): Promise<void> {
+		const { store } = this.#context;
+		const blocked = await blockedPeople(store);
+		this.#presence.forget((account) => blocked.has(account));
+		for (const [device, { account }] of [...this.#heardFrom]) {
+			if (!blocked.has(account)) continue;
+			this.#heardFrom.delete(device);
+			this.#mesh.distrust(device);
+		}
+		for (const account of accounts) {
+			const conversation = (await store.get('people', account))?.conversation;
+			if (conversation) this.#outbox.pump(conversation);
+		}
+	}
+
 	/** Intentions written by any tab, or by the engine itself, are carried out as they appear. */
 	#touched(rows: readonly Touched[]): void {
 		if (this.#stopped) return;
@@ -351,6 +371,8 @@ class RunningEngine implements Engine {
 		}
 		if (!this.#holdsBack) for (const conversation of conversations) this.#outbox.pump(conversation);
 		if (rows.some(({ store }) => store === 'channels')) this.#hearEarly();
+		const judged = rows.filter(({ store }) => store === 'blocks').map(({ key }) => key);
+		if (judged.length > 0) lanes.run('whispers', () => this.#blocksChanged(judged));
 		if (rows.some(({ store }) => TOLD_TO_RELAY.has(store))) {
 			lanes.run('addresses', () => this.#registerAddresses());
 		}

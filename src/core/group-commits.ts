@@ -102,7 +102,7 @@ export async function adoptGroupCommit(
 }
 
 /** A group that is lived in again, whatever it was before; but who is out stays out. */
-function openState({ state }: ConversationRow): ConversationState {
+function openState({ state }: ConversationRow): ConversationRow['state'] {
 	return state.kind === 'left' || state.kind === 'removed' ? state : { kind: 'open' };
 }
 

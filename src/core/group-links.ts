@@ -8,6 +8,7 @@ import {
 } from '../protocol/content.ts';
 import { REFUSALS } from '../protocol/errors.ts';
 import { DEFAULT_GROUP_MEMBERS } from '../protocol/limits.ts';
+import { isBlocked } from './blocking.ts';
 import { newEnvelopeId, type EngineContext, type Work } from './context.ts';
 import { letIn, MOST_WAITING, over, putRequest, requestsOf } from './group-requests.ts';
 import { mayInvite, roleIn } from './group-rights.ts';
@@ -105,11 +106,9 @@ async function judge(
 	const adding = all.filter((row) => row.kind === 'adding');
 	const waiting = all.filter((row) => row.kind === 'waiting' && row.account !== account);
 	const is = (verdict: Verdict) => ({ verdict, known });
-	const person = await tx.get('people', account);
-	const alone = await tx.get('conversations', person?.conversation ?? '');
-	const isBlocked = alone?.state.kind === 'blocked';
 	const isComing = adding.some((row) => row.account === account);
-	if (isBlocked || isComing || roleIn(group, account) !== undefined) return is('ignore');
+	if (isComing || (await isBlocked(tx, account)) || roleIn(group, account) !== undefined)
+		return is('ignore');
 	const here = await tx.get('conversations', group.conversation);
 	const isOpen = link.invite.state === 'open' && here?.state.kind === 'open';
 	if (!isOpen || !mayInvite(group, identity.account)) return is('closed');

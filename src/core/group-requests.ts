@@ -4,7 +4,6 @@ import type { AccountId, ChannelId, ConversationId, GroupId } from '../protocol/
 import { forgetChannel } from './channels.ts';
 import { mayInvite } from './group-rights.ts';
 import { putPerson } from './group-sight.ts';
-import type { ConversationState } from './model.ts';
 import { nextOrder } from './positions.ts';
 import type { Entry, Transaction } from './ports.ts';
 import {
@@ -159,7 +158,7 @@ export async function revokeLink(tx: Transaction, { link }: Pick<GroupRow, 'link
 export async function stopAsking(
 	tx: Transaction,
 	conversation: ConversationRow,
-	state: ConversationState,
+	state: ConversationRow['state'],
 ): Promise<void> {
 	const next = await endAsking(tx, conversation);
 	tx.put('conversations', next.id, { ...next, state });

@@ -1,5 +1,6 @@
 // Channels come and go here: founding one with a person, joining from a welcome, renewing own keys, and starting anew
 // when a channel is broken. The relay orders commits; what is staged is stored before it leaves (encryption.md 7, 8).
+import { isBlocked } from './blocking.ts';
 import { channelContexts, MAX_CONTEXT_BYTES } from '../protocol/content.ts';
 import type { AccountId, ChannelId, ConversationId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
@@ -35,7 +36,7 @@ import {
 	type KeyPackageRow,
 	type StagedRow,
 } from './records.ts';
-import { newConversation, queueReceipt } from './threads.ts';
+import { isNews, newConversation, queueReceipt } from './threads.ts';
 
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;
@@ -269,9 +270,9 @@ async function inviterOf(
 		const isAsked = asking && purpose.group === sight.context.group;
 		return isAsked && mayInvite(rosterOf(sight), asking.by) ? asking.by : undefined;
 	}
-	const person = await tx.get('people', purpose.account);
-	const alone = await tx.get('conversations', person?.conversation ?? '');
-	if (!person || alone?.state.kind === 'blocked') return undefined;
+	if (!(await tx.get('people', purpose.account))) return undefined;
+	// Nor into one that this person was in before (SPEC BL-4).
+	if (await isBlocked(tx, purpose.account)) return undefined;
 	return mayInvite(rosterOf(sight), purpose.account) ? purpose.account : undefined;
 }
 
@@ -323,9 +324,7 @@ async function addJoined(
 	};
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
-	const { state: before } = conversation;
-	const state = before.kind === 'blocked' ? before : ({ kind: 'open' } as const);
-	await rankChannel(tx, { ...conversation, state }, row);
+	await rankChannel(tx, { ...conversation, state: { kind: 'open' } }, row);
 	await sayAgain(tx, conversation);
 	return row;
 }
@@ -359,8 +358,8 @@ async function tellAgainWhatIsRead(tx: Transaction, conversation: ConversationRo
 		limit: MAX_RECEIPT_IDS,
 		newestFirst: true,
 	});
-	const read = newest.filter(({ value: { mine, body, position } }) => {
-		return !mine && body.kind === 'text' && position <= conversation.readTo;
+	const read = newest.filter(({ value }) => {
+		return isNews(value) && value.body.kind === 'text' && value.position <= conversation.readTo;
 	});
 	await queueReceipt(tx, conversation.id, { read: read.map(({ value }) => value.id) });
 }

@@ -11,7 +11,7 @@ import {
 	type ConversationRow,
 	type MessageRow,
 } from './records.ts';
-import { isMentioned, isNews, isSaid, MOST_LINES, MOST_MENTIONS, summaryOf } from './threads.ts';
+import { isMentioned, isNews, isTold, MOST_LINES, MOST_MENTIONS, summaryOf } from './threads.ts';
 
 /** Messages of one transaction: small enough that other tabs get their turn. */
 export const BATCH = 1_000;
@@ -115,7 +115,7 @@ export async function newestIn(
 	id: ConversationId,
 ): Promise<MessageSummary | undefined> {
 	const range = { prefix: inConversation(id), limit: MOST_LINES, newestFirst: true };
-	const newest = (await tx.list('messages', range)).find(({ value }) => isSaid(value));
+	const newest = (await tx.list('messages', range)).find(({ value }) => isTold(value));
 	return newest && summaryOf(newest.value);
 }
 

@@ -2,6 +2,7 @@
 // handed to delivery; a retry resends the stored bytes. Sealing anew is decided by the protocol, never by a retry.
 import { REFUSALS } from '../protocol/errors.ts';
 import type { ConversationId, DeviceId } from '../protocol/ids.ts';
+import { isBlocked } from './blocking.ts';
 import { createCommits, giveUpChannel, type Commits } from './commits.ts';
 import type { EngineContext, Work } from './context.ts';
 import type { DeliveryOutcome, DeliveryRoutes } from './delivery.ts';
@@ -97,6 +98,8 @@ class OutboxPump implements Outbox {
 			if (this.#session().caughtUp) await this.#commits.leave(id);
 			return;
 		}
+		// It waits until they are unblocked: nothing that was written is lost.
+		if (await isBlocked(store, conversation.account)) return;
 		const channel = await this.#commits.usableChannel(conversation);
 		if (!channel) return;
 		const online = this.#session().caughtUp;

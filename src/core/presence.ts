@@ -39,6 +39,8 @@ export interface PresenceBoard {
 	/** A message came from there: whoever wrote it is not typing any more. */
 	wrote(conversation: ConversationId): void;
 	linksChanged(): void;
+	/** Whatever was heard of these people is not known any more. */
+	forget(isForgotten: (account: AccountId) => boolean): void;
 	setVisible(visible: boolean): void;
 	setTyping(conversation: ConversationId, on: boolean): void;
 	/** The relay is there: say so to the newest conversations and ask who else is. */
@@ -144,6 +146,15 @@ class Board implements PresenceBoard {
 	}
 
 	linksChanged(): void {
+		this.#publish();
+	}
+
+	forget(isForgotten: (account: AccountId) => boolean): void {
+		for (const { devices } of this.#parties.values()) {
+			for (const [device, { account }] of devices) {
+				if (isForgotten(account)) devices.delete(device);
+			}
+		}
 		this.#publish();
 	}
 

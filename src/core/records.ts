@@ -69,7 +69,8 @@ export interface ConversationRow {
 	readonly account: AccountId | undefined;
 	/** The group it is with. */
 	readonly group?: GroupId | undefined;
-	readonly state: ConversationState;
+	/** That somebody is blocked stands with the person, and is no state of a conversation. */
+	readonly state: Exclude<ConversationState, { readonly kind: 'blocked' }>;
 	/** How to found a channel: the invite link or the contact's own address for us. */
 	readonly entry: Entrance | undefined;
 	/** Channels with this person or group; the one in use for sending comes first (SPEC CH-9). */
@@ -161,6 +162,12 @@ export interface PersonRow {
 	readonly toldProfile: number;
 }
 
+/** Whether somebody is blocked, and since when that is so (ms). */
+export interface BlockRow {
+	readonly on: boolean;
+	readonly at: number;
+}
+
 export interface MessageRow {
 	readonly id: MessageId;
 	readonly conversation: ConversationId;
@@ -172,6 +179,8 @@ export interface MessageRow {
 	readonly sent: number;
 	readonly received: number;
 	readonly delivery: Delivery;
+	/** Of somebody who was blocked when it came: kept, and never news. */
+	readonly quiet?: true;
 	/** How it was sent last, so that it can be found for repair; own messages only, until delivered. */
 	readonly carrier: Carrier | undefined;
 }
@@ -398,13 +407,18 @@ export interface Rows {
 	channels: ChannelRow;
 	trees: Uint8Array;
 	parked: ParkedRow;
-	/** Envelope id to the ms it was first seen. Not sealed: there is nothing to hide in it. */
+	/**
+	 * Envelope id to the ms it was first seen; also the id of a message that nobody wanted to hear. Not sealed: there is
+	 * nothing to hide in it.
+	 */
 	seen: number;
 	/** Own envelope, or channel and count, to the key of the message it carries; until delivered. */
 	carried: string;
 	keyPackages: KeyPackageRow;
 	invites: InviteRow;
 	contactAddresses: ContactAddressRow;
+	/** By account, also of who was unblocked since. */
+	blocks: BlockRow;
 	/** By group id. */
 	groups: GroupRow;
 	/** By group and account: how to found the group anew with them. */

@@ -3,6 +3,7 @@
 import type { Content } from '../protocol/content.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
+import { isBlocked } from './blocking.ts';
 import type { Work } from './context.ts';
 import { claimedAuthor } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
@@ -31,11 +32,26 @@ interface Missing {
 	readonly counts: readonly number[];
 }
 
+interface Counted {
+	readonly device: DeviceId;
+	readonly count: number;
+}
+
+/** Notes that a device got as far as this; whatever is missing before is not asked for. */
+export function countOnly(
+	tx: Transaction,
+	row: ChannelRow,
+	{ device, count }: Counted,
+): ChannelRow {
+	const to = Math.max(row.counts[device]?.to ?? 0, count);
+	return putCounts(tx, row, { device, to, holes: [] });
+}
+
 /** Notes which of a device's messages came; what is missing is asked for after a while. */
 export function countText(
 	tx: Transaction,
 	row: ChannelRow,
-	{ device, count }: { readonly device: DeviceId; readonly count: number },
+	{ device, count }: Counted,
 ): ChannelRow {
 	// Of what was said before we were there nothing is missing.
 	const first = (row.joined ?? 0) > 1 ? Math.max(0, count - 1) : 0;
@@ -70,10 +86,12 @@ export async function placeLine(
 		incoming,
 		by,
 		body,
+		quiet = false,
 	}: {
 		readonly incoming: Incoming;
 		readonly by: Pick<GroupMember, 'account' | 'device'>;
 		readonly body: MessageBody;
+		readonly quiet?: boolean;
 	},
 ): Promise<void> {
 	const id = lineId(incoming.envelope);
@@ -88,6 +106,7 @@ export async function placeLine(
 		sent: incoming.at,
 		received: clock.now(),
 		delivery: { kind: 'received' },
+		...(quiet && { quiet }),
 		carrier: undefined,
 	});
 }
@@ -106,6 +125,7 @@ export async function placeUnreadable(
 	const conversation = await tx.get('conversations', row.conversation);
 	const by = conversation && (await authorOf(work, row, { conversation, body: incoming.body }));
 	if (!by || by.device === work.identity.device) return;
+	if (await isBlocked(tx, by.account)) return;
 	const { device } = by;
 	const body = { kind: 'unreadable', state: 'asked' } as const;
 	const { envelope } = incoming;

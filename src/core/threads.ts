@@ -83,24 +83,28 @@ export function summaryOf(message: MessageRow): MessageSummary {
 }
 
 /** Said by somebody, and no line of the system. */
-export function isSaid({ body }: Pick<MessageRow, 'body'>): boolean {
+function isSaid({ body }: Pick<MessageRow, 'body'>): boolean {
 	return body.kind !== 'event';
 }
 
-/** Lines of the system wait for nobody to read them. */
-export function isNews(message: Pick<MessageRow, 'body' | 'mine'>): boolean {
-	return !message.mine && isSaid(message);
+/** Lines of the system wait for nobody to read them, nor does what comes from somebody who is blocked. */
+export function isNews(message: Pick<MessageRow, 'body' | 'mine' | 'quiet'>): boolean {
+	return !message.mine && isTold(message);
 }
 
-/** Whether somebody else mentions `account` in it. */
+/** What the list may show as the newest. */
+export function isTold(message: Pick<MessageRow, 'body' | 'quiet'>): boolean {
+	return !message.quiet && isSaid(message);
+}
+
+/** Whether somebody else mentions `account` in it; somebody who is blocked mentions nobody. */
 export function isMentioned(
 	account: AccountId,
-	message: Pick<MessageRow, 'body' | 'mine'>,
+	message: Pick<MessageRow, 'body' | 'mine' | 'quiet'>,
 ): boolean {
-	const { body, mine } = message;
-	return (
-		!mine && body.kind === 'text' && (body.mentions ?? []).some((each) => each.account === account)
-	);
+	const { body } = message;
+	if (body.kind !== 'text' || !isNews(message)) return false;
+	return (body.mentions ?? []).some((each) => each.account === account);
 }
 
 async function mentionsMe(tx: Transaction, message: MessageRow): Promise<boolean> {
@@ -123,7 +127,7 @@ export async function addMessage(tx: Transaction, message: MessageRow): Promise<
 	tx.put('conversations', conversation.id, {
 		...conversation,
 		last:
-			isSaid(message) && (!conversation.last || conversation.last.position < message.position)
+			isTold(message) && (!conversation.last || conversation.last.position < message.position)
 				? summaryOf(message)
 				: conversation.last,
 		unread: conversation.unread + (isNews(message) ? 1 : 0),
@@ -148,7 +152,7 @@ export async function removeMessage(tx: Transaction, id: MessageId): Promise<voi
 	// More than one, because the one that is being deleted may be the newest, and lines of the system are not told.
 	const range = { prefix, limit: MOST_LINES, newestFirst: true };
 	const before = (await tx.list('messages', range)).find(
-		({ value }) => value.id !== id && isSaid(value),
+		({ value }) => value.id !== id && isTold(value),
 	);
 	tx.put('conversations', conversation.id, {
 		...conversation,

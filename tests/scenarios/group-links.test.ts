@@ -354,11 +354,8 @@ describe('who knows each other already', () => {
 
 	test('JO-3 who is blocked hears nothing', async () => {
 		const { world, group, ana, dov } = await doorstep();
-		const [{ chat: alone }] = await connect(world, ana, dov);
-		await ana.openStore().transact(async (tx) => {
-			const row = await tx.get('conversations', alone);
-			if (row) tx.put('conversations', alone, { ...row, state: { kind: 'blocked' } });
-		});
+		await connect(world, ana, dov);
+		await ana.client.setBlocked(dov.identity.account, true);
 		const link = await makeLink(world, ana, { group, terms: OPEN });
 		const chat = await ask(dov, link);
 		await world.pass(20_000);

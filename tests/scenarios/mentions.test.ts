@@ -105,6 +105,23 @@ test('who mentions themselves is not told', async () => {
 	expect(await namedIn(group, ana, devices)).toEqual(['Ben']);
 });
 
+test('BL-6 who is blocked mentions nobody, nor comes through mute', async () => {
+	const { world, group, devices } = await smallGroup(3);
+	const [ana, ben, cleo] = devices;
+	await cleo.client.setBlocked(ben.identity.account, true);
+	await cleo.client.setFlags(await group.chat(cleo), { muted: true, archived: true });
+	await group.say(ben, mentioning('@Cleo hey', cleo));
+	await world.pass(10_000);
+	expect(await countsOf(group, cleo)).toEqual([0, 0]);
+	expect(await toldTo(group, cleo)).toEqual([]);
+	expect(await chatOf(group, cleo)).toMatchObject({ archived: true });
+	expect(await namedIn(group, cleo, devices)).toEqual(['Cleo']);
+	await group.say(ana, mentioning('@Cleo look', cleo));
+	await world.pass(10_000);
+	expect(await countsOf(group, cleo)).toEqual([1, 1]);
+	expect(await toldTo(group, cleo)).toEqual([{ by: 'Ana', text: '@Cleo look' }]);
+});
+
 test('CO-12 through mute comes a mention, and nothing else', async () => {
 	const { world, group, devices } = await smallGroup(3);
 	const [ana, ben] = devices;

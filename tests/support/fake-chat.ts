@@ -22,6 +22,7 @@ export const NOTHING: Change = {
 	me: false,
 	settings: false,
 	invites: false,
+	blocked: false,
 	conversations: new Set(),
 	messages: new Map(),
 	live: false,

@@ -51,6 +51,7 @@ import {
 import { fakeFiles } from './fake-files.ts';
 import { FakeRecovery } from './fake-recovery.ts';
 import { FakeInvites } from './fake-invites.ts';
+import { FakeBlocking } from './fake-blocking.ts';
 import { FakeGroups, type FakeGroup } from './fake-groups.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 
@@ -133,6 +134,14 @@ export class FakeClient implements Client {
 	readonly receipts = this.groups.receipts.bind(this.groups);
 	readonly profiles = this.groups.profiles.bind(this.groups);
 	readonly contacts = this.groups.contacts.bind(this.groups);
+	readonly #blocking = new FakeBlocking({
+		conversations: () => [...this.#conversations.values()],
+		show: (id, change) => void this.#update(id, change),
+		members: (id) => this.members(id),
+		changed: () => this.#tell({ blocked: true }),
+	});
+	readonly setBlocked = this.#blocking.setBlocked.bind(this.#blocking);
+	readonly blocked = this.#blocking.blocked.bind(this.#blocking);
 	/** What the next notification check finds. */
 	notificationProblem: NotificationProblem | undefined = 'permission-ask';
 	/** Set to make every send fail this way. */
@@ -321,9 +330,8 @@ export class FakeClient implements Client {
 		return this.#update(id, readUpTo(before, this.#messages.get(id) ?? [], upTo));
 	}
 
-	setTyping(): void {
-		// Nobody is on the other side to see it.
-	}
+	/** Nobody is on the other side to see it. */
+	setTyping = (): void => undefined;
 
 	setFlags(...[id, flags]: Parameters<Client['setFlags']>): Promise<void> {
 		return this.#update(id, flags);
@@ -360,17 +368,9 @@ export class FakeClient implements Client {
 		return Promise.resolve();
 	}
 
-	enableNotifications(): Promise<NotificationProblem | undefined> {
-		return Promise.resolve(this.notificationProblem);
-	}
-
-	testNotification(): Promise<NotificationProblem | undefined> {
-		return Promise.resolve(this.notificationProblem);
-	}
-
-	settings(): Promise<Settings> {
-		return Promise.resolve(this.#settings);
-	}
+	enableNotifications = () => Promise.resolve(this.notificationProblem);
+	testNotification = () => Promise.resolve(this.notificationProblem);
+	settings = (): Promise<Settings> => Promise.resolve(this.#settings);
 
 	changeSettings(change: Partial<Settings>): Promise<void> {
 		this.#settings = { ...this.#settings, ...change };

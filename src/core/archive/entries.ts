@@ -144,6 +144,7 @@ const message = v.pipe(
 		sent: uint,
 		received: uint,
 		delivery: v.picklist(['queued', 'sent', 'delivered', 'read', 'failed', 'received']),
+		quiet: v.optional(v.literal(true)),
 	}),
 	// The place of a message ends with its id: no two can have the same.
 	v.check((entry) => entry.position.endsWith(`-${entry.id}`)),
@@ -167,6 +168,7 @@ const shapes = {
 		lastSeen: v.optional(uint),
 		entry: v.optional(entrance),
 	}),
+	block: v.object({ type: v.literal('block'), account: accountId, on: v.boolean(), at: uint }),
 	conversation: v.object({
 		type: v.literal('conversation'),
 		id: id<ConversationId>(),
@@ -236,6 +238,10 @@ function entryOf(parsed: Parsed): ArchiveEntry {
 		}
 		case 'link':
 			return { ...parsed, expires: parsed.expires };
+		case 'message': {
+			const { quiet, ...rest } = parsed;
+			return { ...rest, ...(quiet && { quiet }) };
+		}
 		case 'settings':
 			return { type: 'settings', settings: present(parsed.settings) };
 		default:

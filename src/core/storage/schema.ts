@@ -43,6 +43,7 @@ const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 
 const VERSION_3: readonly StoreName[] = ['recovery'];
 const VERSION_4: readonly StoreName[] = ['requests'];
+const VERSION_5: readonly StoreName[] = ['blocks'];
 
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
@@ -59,5 +60,9 @@ export const MIGRATIONS: readonly Migration[] = [
 	// Requests to join a group.
 	(db) => {
 		for (const name of VERSION_4) db.createObjectStore(name);
+	},
+	// Blocking.
+	(db) => {
+		for (const name of VERSION_5) db.createObjectStore(name);
 	},
 ];

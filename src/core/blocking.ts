@@ -1,0 +1,46 @@
+// Who is blocked, and who may be told what is not stored. The truth is a row per person beside all conversations: also
+// somebody who is known from groups only can be blocked, and whatever becomes of a conversation, that stays (SPEC BL).
+import type { AccountId, ChannelId } from '../protocol/ids.ts';
+import type { HeardWhisper } from './whispers.ts';
+import type { Store, Transaction } from './ports.ts';
+
+const MOST_BLOCKED = 10_000;
+
+/** Whether this person wants to hear nothing of `account`. */
+export async function isBlocked(
+	tx: Pick<Transaction, 'get'>,
+	account: AccountId | undefined,
+): Promise<boolean> {
+	return (await tx.get('blocks', account ?? ''))?.on === true;
+}
+
+/** Everybody who is blocked, and since when (ms). */
+export async function blockedPeople(
+	store: Pick<Store, 'list'>,
+): Promise<ReadonlyMap<AccountId, number>> {
+	const rows = await store.list('blocks', { prefix: '', limit: MOST_BLOCKED });
+	const blocked = rows.filter(({ value }) => value.on);
+	return new Map(blocked.map(({ key, value }) => [key as AccountId, value.at]));
+}
+
+/**
+ * Whether presence and typing may be said in this channel. In a group where somebody is blocked they may not: what is
+ * sealed for the group is sealed for all of it.
+ */
+export async function mayBeTold(store: Store, channel: ChannelId): Promise<boolean> {
+	const blocked = await blockedPeople(store);
+	if (blocked.size === 0) return true;
+	const row = await store.get('channels', channel);
+	const conversation = await store.get('conversations', row?.conversation ?? '');
+	if (conversation?.account) return !blocked.has(conversation.account);
+	const group = await store.get('groups', conversation?.group ?? '');
+	return group?.members.every(({ account }) => !blocked.has(account)) ?? true;
+}
+
+/** Whether anything follows from what somebody says of themselves right now. */
+export async function isListenedTo(
+	store: Store,
+	{ account }: Pick<HeardWhisper, 'account'>,
+): Promise<boolean> {
+	return !(await isBlocked(store, account));
+}

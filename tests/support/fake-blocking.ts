@@ -1,0 +1,44 @@
+// Who is blocked in the fake client.
+import type { Client } from '../../src/core/client.ts';
+import type { AccountId, Conversation, ConversationId, Person } from '../../src/core/model.ts';
+import { personOf } from './fake-chat.ts';
+
+/** What blocking needs of the client that it belongs to. */
+interface FakeBlockingHost extends Pick<Client, 'members'> {
+	readonly conversations: () => readonly Conversation[];
+	readonly show: (id: ConversationId, change: Pick<Conversation, 'state'>) => void;
+	readonly changed: () => void;
+}
+
+export class FakeBlocking implements Pick<Client, 'setBlocked' | 'blocked'> {
+	readonly #host: FakeBlockingHost;
+	readonly #blocked = new Map<AccountId, Person>();
+
+	constructor(host: FakeBlockingHost) {
+		this.#host = host;
+	}
+
+	async setBlocked(account: AccountId, on: boolean): Promise<void> {
+		const alone = this.#host.conversations().find(({ subject }) => {
+			return subject.kind === 'person' && subject.person.account === account;
+		});
+		const person =
+			alone?.subject.kind === 'person' ? alone.subject.person : await this.#member(account);
+		if (on && person) this.#blocked.set(account, person);
+		else this.#blocked.delete(account);
+		if (alone) this.#host.show(alone.id, { state: { kind: on ? 'blocked' : 'open' } });
+		this.#host.changed();
+	}
+
+	blocked(): Promise<readonly Person[]> {
+		return Promise.resolve([...this.#blocked.values()].reverse());
+	}
+
+	async #member(account: AccountId): Promise<Person | undefined> {
+		const all = await Promise.all(
+			this.#host.conversations().map(({ id }) => this.#host.members(id)),
+		);
+		const found = all.flat().find((member) => member.account === account);
+		return found && personOf(account, found.profile);
+	}
+}
