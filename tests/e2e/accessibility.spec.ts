@@ -8,6 +8,7 @@ import {
 	groupWithLink,
 	linkShownTo,
 	makeGroup,
+	onMember,
 	openDetails,
 	openReceipts,
 } from './group-people.ts';
@@ -176,6 +177,22 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await judge(ben, 'a group on a phone');
 			await openDetails(ben);
 			await judge(ben, 'details of a group for a member');
+			await onMember(ben, 'Ana Lindqvist', 'Block');
+			await expect(ben.page.getByRole('dialog')).toBeVisible();
+			await judge(ben, 'blocking somebody');
+			await confirm(ben, 'Block');
+			await judge(ben, 'details of a group with somebody blocked');
+			await ben.visit('/settings/privacy');
+			await expect(ben.page.getByRole('button', { name: /^Unblock/ })).toBeVisible();
+			await judge(ben, 'who is blocked, on a phone');
+			await ben.visit('/');
+			await ben.open('Hut weekend');
+			await expect(ben.page.getByRole('button', { name: 'Show', exact: true })).toBeVisible();
+			await judge(ben, 'a group with folded messages');
+			await ben.visit('/');
+			await ben.page.getByRole('link').filter({ hasText: 'Ana Lindqvist' }).first().click();
+			await expect(ben.page.getByText(/^You blocked/)).toBeVisible();
+			await judge(ben, 'a conversation with somebody blocked');
 		});
 
 		test('nor with the link of a group, at either end of it', async ({ newPerson }) => {

@@ -6,12 +6,14 @@ import {
 	DEFAULT_SETTINGS,
 	isLive,
 	inListOrder,
+	type AccountId,
 	type Conversation,
 	type ConversationId,
 	type Invite,
 	type LiveState,
 	type ComeBackFailure,
 	type Me,
+	type Person,
 	type Presence,
 	type Recovery,
 	type Settings,
@@ -42,6 +44,8 @@ export class App {
 	settings = $state.raw<Settings>(DEFAULT_SETTINGS);
 	conversations = $state.raw<readonly Conversation[]>([]);
 	invites = $state.raw<readonly Invite[]>([]);
+	/** Who is blocked, the latest first. */
+	blocked = $state.raw<readonly Person[]>([]);
 	live: LiveState;
 	storage: StorageCondition;
 	visit = $state<Visit>('new');
@@ -67,6 +71,8 @@ export class App {
 		this.invites.find((each) => each.address === this.me?.link && isLive(each)),
 	);
 
+	readonly #blockedAccounts = $derived(new Set(this.blocked.map(({ account }) => account)));
+
 	readonly #canary: Canary;
 	readonly #stops: (() => void)[] = [];
 	/** Conversations that changed since the list was read; undefined: all of them. */
@@ -79,6 +85,10 @@ export class App {
 	});
 	readonly #readInvites = coalesce(async () => {
 		this.invites = await this.client.invites();
+	});
+
+	readonly #readBlocked = coalesce(async () => {
+		this.blocked = await this.client.blocked();
 	});
 
 	constructor(client: Client, look: Look) {
@@ -102,7 +112,7 @@ export class App {
 		this.me = me;
 		this.recovery = recovery;
 		this.#useSettings(settings);
-		if (me) await Promise.all([this.#readList(), this.#readInvites()]);
+		if (me) await Promise.all([this.#readList(), this.#readInvites(), this.#readBlocked()]);
 		this.visit = this.#canary.visit({
 			hasIdentity: me !== undefined,
 			persistent: this.storage.kind !== 'memory',
@@ -151,6 +161,10 @@ export class App {
 		return this.conversations.find((each) => each.id === id);
 	}
 
+	isBlocked(account: AccountId): boolean {
+		return this.#blockedAccounts.has(account);
+	}
+
 	/** The id in an address; one that is not known is answered by "no such conversation". */
 	idOf(param: string | undefined): ConversationId {
 		return (param ?? '') as ConversationId;
@@ -195,6 +209,7 @@ export class App {
 		for (const id of change.conversations) this.#changed?.add(id);
 		if (change.conversations.size > 0) void this.#readList();
 		if (change.invites) void this.#readInvites();
+		if (change.blocked) void this.#readBlocked();
 		if (change.me) {
 			void this.client.me().then((me) => (this.me = me));
 			void this.client.recovery().then((recovery) => (this.recovery = recovery));

@@ -1,6 +1,6 @@
 // The conversation on screen: its window of messages, where its unread ones begin, what is being answered.
 import { createContext } from 'svelte';
-import { SvelteMap } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import {
 	isAllowed,
 	type AccountId,
@@ -48,6 +48,8 @@ export class OpenConversation {
 	inspected = $state.raw<Message | undefined>();
 
 	readonly #app: App;
+	/** Messages of blocked people that were opened here. */
+	readonly #unfolded = new SvelteSet<MessageId>();
 	readonly #quotes = new SvelteMap<MessageId, Message | null>();
 	readonly #asked = new Set<MessageId>();
 	readonly #stop: () => void;
@@ -69,6 +71,7 @@ export class OpenConversation {
 			toRows(this.messages, {
 				unreadFrom: this.unreadFrom,
 				fromStart: this.window.state === 'ready' && !this.window.olderExist,
+				isFolded: (message) => this.isFolded(message),
 			}),
 		);
 		this.takesMessages = $derived(this.conversation ? takesMessages(this.conversation) : false);
@@ -110,6 +113,16 @@ export class OpenConversation {
 			return subject.participants.find(({ account }) => account === author)?.name ?? subject.title;
 		}
 		return subject?.kind === 'person' ? subject.person.profile.name : this.#app.people.name(author);
+	}
+
+	/** Of somebody who is blocked and writes among others; their own conversation is read-only anyway. */
+	isFolded({ id, author }: Message): boolean {
+		const isAmongOthers = this.authors === 'pictured';
+		return isAmongOthers && this.#app.isBlocked(author) && !this.#unfolded.has(id);
+	}
+
+	unfold(messages: readonly Message[]): void {
+		for (const { id } of messages) this.#unfolded.add(id);
 	}
 
 	/** The message up to `position` was on the screen. */

@@ -9,6 +9,7 @@ import type {
 } from '../../core/model.ts';
 import { toRows, type Row } from './rows.ts';
 
+const isFolded = () => false;
 const at = (text: string): number => new Date(`2026-11-22T${text}`).getTime();
 
 function message(position: string, author: string, sent: number): Message {
@@ -39,7 +40,7 @@ test('one sender in a row is a run until five minutes pass, the day ends or anot
 			message('e', 'maya', at('23:59:30')),
 			message('f', 'maya', at('23:59:30') + 60_000),
 		],
-		{ unreadFrom: undefined, fromStart: true },
+		{ unreadFrom: undefined, fromStart: true, isFolded },
 	);
 	expect(show(rows)).toEqual([
 		'start',
@@ -56,7 +57,7 @@ test('one sender in a row is a run until five minutes pass, the day ends or anot
 
 test('the unread line stands once, before the first unread message, and ends the run there', () => {
 	const messages = ['a', 'b', 'c'].map((each) => message(each, 'maya', at('10:00:00')));
-	expect(show(toRows(messages, { unreadFrom: 'b', fromStart: false }))).toEqual([
+	expect(show(toRows(messages, { unreadFrom: 'b', fromStart: false, isFolded }))).toEqual([
 		'day',
 		'a only',
 		'unread',
@@ -64,9 +65,13 @@ test('the unread line stands once, before the first unread message, and ends the
 		'c last',
 	]);
 	// The first unread message may be gone: the line stands before the next one.
-	expect(show(toRows(messages, { unreadFrom: 'aa', fromStart: false }))[2]).toBe('unread');
+	expect(show(toRows(messages, { unreadFrom: 'aa', fromStart: false, isFolded }))[2]).toBe(
+		'unread',
+	);
 	// A window that begins further on does not draw it somewhere else.
-	expect(show(toRows(messages, { unreadFrom: 'Z', fromStart: false }))).not.toContain('unread');
+	expect(show(toRows(messages, { unreadFrom: 'Z', fromStart: false, isFolded }))).not.toContain(
+		'unread',
+	);
 });
 
 test('keys are unique, or the list would draw one row for two', () => {
@@ -77,7 +82,7 @@ test('keys are unique, or the list would draw one row for two', () => {
 			// A sender whose clock jumps back a day.
 			message('c', 'maya', at('10:00:00')),
 		],
-		{ unreadFrom: 'b', fromStart: true },
+		{ unreadFrom: 'b', fromStart: true, isFolded },
 	);
 	const keys = rows.map((row) => row.key);
 	expect(new Set(keys).size).toBe(keys.length);
@@ -92,7 +97,7 @@ function event(position: string, author: string, happened: LogEvent): Message {
 
 const added = (...who: string[]): LogEvent => ({ kind: 'added', who: who as AccountId[] });
 const role = (who: string, role: Role): LogEvent => ({ kind: 'role', who: who as AccountId, role });
-const HIDE = { unreadFrom: undefined, fromStart: false };
+const HIDE = { unreadFrom: undefined, fromStart: false, isFolded };
 
 /** "first key, author, how many" of each line. */
 function lines(rows: readonly Row[]): string[] {
@@ -142,4 +147,22 @@ test('what happens once stays a line of its own, as often as it happens', () => 
 		const rows = toRows([event('a', 'ana', each), event('b', 'ana', each)], HIDE);
 		expect(lines(rows), each.kind).toEqual(['a ana 1', 'b ana 1']);
 	}
+});
+
+test('what is folded away is one line for each run of it, and ends the runs beside it', () => {
+	const messages = ['a', 'b', 'c', 'd', 'e'].map((each, index) => {
+		return message(each, index === 2 || index === 3 ? 'noisy' : 'maya', at('10:00:00'));
+	});
+	const options = { unreadFrom: undefined, fromStart: true };
+	const rows = toRows(messages, { ...options, isFolded: ({ author }) => author === 'noisy' });
+	expect(show(rows)).toEqual(['start', 'day', 'a first', 'b last', 'folded', 'e only']);
+	expect(rows.find(({ kind }) => kind === 'folded')).toMatchObject({
+		key: 'c',
+		message: { id: 'd' },
+		all: [{ id: 'c' }, { id: 'd' }],
+	});
+	const opened = toRows(messages, { ...options, isFolded: ({ id }) => id === 'c' });
+	expect(show(opened)).toEqual([
+		...['start', 'day', 'a first', 'b last', 'folded', 'd only', 'e only'],
+	]);
 });

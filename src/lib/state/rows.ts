@@ -15,6 +15,15 @@ export type Row =
 			readonly message: Message;
 			readonly run: Run;
 	  }
+	/** What people said who are blocked, in a row: one line that opens. */
+	| {
+			readonly kind: 'folded';
+			/** Id of the first message. */
+			readonly key: MessageId;
+			/** The last of them. */
+			readonly message: Message;
+			readonly all: readonly Message[];
+	  }
 	| {
 			readonly kind: 'event';
 			/** Id of the first message. */
@@ -37,6 +46,8 @@ export interface RowOptions {
 	readonly unreadFrom: Position | undefined;
 	/** True when nothing older exists: the conversation begins here. */
 	readonly fromStart: boolean;
+	/** What is not shown until it is asked for. */
+	readonly isFolded: (message: Message) => boolean;
 }
 
 /** `messages`: oldest first. */
@@ -58,12 +69,24 @@ export function toRows(messages: readonly Message[], options: RowOptions): Row[]
 			addEvent(rows, message, message.body.event);
 			return;
 		}
+		if (options.isFolded(message)) {
+			addFolded(rows, message);
+			return;
+		}
 		const starts = before?.run ?? true;
 		const ends = breaks[index + 1]?.run ?? true;
 		const run = starts ? (ends ? 'only' : 'first') : ends ? 'last' : 'mid';
 		rows.push({ kind: 'message', key: message.id, message, run });
 	});
 	return rows;
+}
+
+/** Adds a line, or the message to the line right above. */
+function addFolded(rows: Row[], message: Message): void {
+	const above = rows.at(-1);
+	if (above?.kind === 'folded') {
+		rows[rows.length - 1] = { ...above, message, all: [...above.all, message] };
+	} else rows.push({ kind: 'folded', key: message.id, message, all: [message] });
 }
 
 /** Adds a line, or the event to the line right above. */
@@ -102,6 +125,7 @@ function breakBefore(before: Message | undefined, message: Message, options: Row
 		day ||
 		unread ||
 		before.author !== message.author ||
+		options.isFolded(before) !== options.isFolded(message) ||
 		isLine(before) ||
 		isLine(message) ||
 		Math.abs(message.sent - before.sent) >= RUN_PAUSE;

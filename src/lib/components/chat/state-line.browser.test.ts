@@ -71,6 +71,21 @@ test('frozen: an admin starts it anew in one step, a member asks', async () => {
 	expect((await client.conversation(id))?.state.kind).toBe('open');
 });
 
+test('blocked: what becomes of their words is said, and it is taken back in one step', async () => {
+	const client = new FakeClient();
+	await client.start('Sam');
+	const id = client.addConversation({ name: 'Ana', state: { kind: 'blocked' } });
+	const app = new App(client, new Look(undefined));
+	await app.start();
+	const conversation = app.conversation(id);
+	if (!conversation) throw new Error('no conversation');
+	await render(Harness, { app, component: StateLine, given: { conversation } });
+	closers.push(() => app.close());
+	await expect.element(status(/does not reach you/u)).toBeVisible();
+	await page.getByRole('button', { name: 'Unblock' }).click();
+	await expect.poll(async () => (await client.conversation(id))?.state.kind).toBe('open');
+});
+
 test('a refusal to start anew is said', async () => {
 	const { client, app } = await line(() => ({ state: { kind: 'frozen', at: 1 }, role: 'owner' }));
 	client.groups.refusal = { kind: 'storage-full' };

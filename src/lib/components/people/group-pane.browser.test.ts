@@ -108,17 +108,35 @@ test('each role is offered what it may do', async () => {
 	};
 	await pane(hut());
 	const remove = 'Remove from the group';
-	expect(await offered('Ben')).toEqual(['Make admin', 'Hand over the group', remove]);
-	expect(await offered('Ana')).toEqual(['Dismiss as admin', 'Hand over the group', remove]);
+	expect(await offered('Ben')).toEqual(['Make admin', 'Hand over the group', remove, 'Block']);
+	expect(await offered('Ana')).toEqual([
+		...['Dismiss as admin', 'Hand over the group', remove, 'Block'],
+	]);
 	document.body.replaceChildren();
 	await pane(hut({ role: 'admin' }));
-	expect(await offered('Ben')).toEqual([remove]);
-	expect(await offered('Ana')).toEqual([]);
+	expect(await offered('Ben')).toEqual([remove, 'Block']);
+	expect(await offered('Ana')).toEqual(['Block']);
 	document.body.replaceChildren();
 	await pane(hut({ role: 'member' }));
-	expect(await offered('Ben')).toEqual([]);
+	expect(await offered('Ben')).toEqual(['Block']);
 	expect(page.getByRole('switch', { name: /Only admins/u }).query()).toBeNull();
 	await expect.element(page.getByText('Who writes')).toBeVisible();
+});
+
+test('a member is blocked after a question, which says what it means, and unblocked at once', async () => {
+	const { client, id } = await pane(hut());
+	const ben = (await client.members(id)).find(({ profile }) => profile.name === 'Ben');
+	await button(/Actions for .*Ben/u).click();
+	await page.getByRole('menuitem', { name: 'Block' }).click();
+	await expect.element(page.getByText(/add you to groups/u)).toBeVisible();
+	expect(await client.blocked()).toEqual([]);
+	await button('Block').last().click();
+	await expect.element(page.getByText('Blocked', { exact: true })).toBeVisible();
+	expect((await client.blocked()).map(({ account }) => account)).toEqual([ben?.account]);
+	await button(/Actions for .*Ben/u).click();
+	await page.getByRole('menuitem', { name: 'Unblock' }).click();
+	await expect.element(page.getByText('Blocked', { exact: true })).not.toBeInTheDocument();
+	expect(await client.blocked()).toEqual([]);
 });
 
 test('nobody is removed without being asked for', async () => {
