@@ -9,11 +9,13 @@ import { noteReceipt } from './group-receipts.ts';
 import { mightWrite, putPerson } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
+import { isFullRequest } from './requests.ts';
 import type { Opened, Transaction } from './ports.ts';
 import { entranceKey, type ChannelRow, type MessageRow } from './records.ts';
 import {
 	answerRepair,
 	applySettled,
+	countMissing,
 	countOnly,
 	countText,
 	placeLine,
@@ -60,6 +62,7 @@ export async function applyContent(work: Work, message: OpenedMessage): Promise<
 	const isGroup = (await tx.get('conversations', row.conversation))?.group !== undefined;
 	if (quiet && !isGroup) return applyUnheard(work, message, decoded);
 	if (decoded.ok) return applyDecoded(work, { ...message, quiet }, decoded.value);
+	if (await isFullRequest(tx, row.conversation)) return row;
 	// Content of a newer Kith: kept in its place, so that nothing disappears (SPEC CO-1).
 	const body = { kind: 'newer' } as const;
 	await placeLine(work, row.conversation, { incoming, by: opened.sender, body, quiet });
@@ -87,14 +90,23 @@ async function applyUnheard(
 	return countOnly(tx, row, { device: opened.sender.device, count: content.count });
 }
 
-/** Whether this was said to somebody who did not want to hear it; asked of those only who were blocked once. */
+async function isRequestOf(
+	tx: Transaction,
+	account: MessageRow['author'],
+): Promise<true | undefined> {
+	const person = await tx.get('people', account);
+	const alone = await tx.get('conversations', person?.conversation ?? '');
+	return alone?.state.kind === 'request' || undefined;
+}
+
+/** Whether this was said to somebody who did not want to hear it; asked of those only who may have been unwanted. */
 async function wasUnheard(
 	tx: Transaction,
 	account: MessageRow['author'],
 	id: MessageId,
 ): Promise<boolean> {
-	if (!(await tx.get('blocks', account))) return false;
-	return (await tx.get('seen', id)) !== undefined;
+	const mayBe = (await tx.get('blocks', account)) ?? (await isRequestOf(tx, account));
+	return mayBe !== undefined && (await tx.get('seen', id)) !== undefined;
 }
 
 async function applyDecoded(
@@ -142,6 +154,9 @@ async function applyText(
 		return countText(tx, row, { device, count: content.count });
 	}
 	const mine = account === identity.account;
+	if (await isFullRequest(tx, row.conversation)) {
+		return countMissing(tx, row, { device, count: content.count });
+	}
 	const mentions = await mentionsIn(work, message, content);
 	await addMessage(tx, {
 		id: content.message,

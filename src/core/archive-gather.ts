@@ -46,7 +46,9 @@ export async function gather(
 		const groupOf = new Map<string, GroupRow>(groups.map(({ key, value }) => [key, value]));
 		const rows = await store.list('conversations', EVERYTHING);
 		const conversations = rows.filter(({ value: { account, group, state, last } }) => {
-			// A request is this device's own; what was said in the group before is kept.
+			// Who was not accepted is not taken along.
+			if (state.kind === 'request') return false;
+			// A request to join is this device's own; what was said in the group before is kept.
 			if ((state.kind === 'asking' || state.kind === 'turned-away') && !last) return false;
 			return (!account || known.has(account)) && (!group || groupOf.has(group));
 		});

@@ -28,10 +28,11 @@ export async function blockedPeople(
  * sealed for the group is sealed for all of it.
  */
 export async function mayBeTold(store: Store, channel: ChannelId): Promise<boolean> {
-	const blocked = await blockedPeople(store);
-	if (blocked.size === 0) return true;
 	const row = await store.get('channels', channel);
 	const conversation = await store.get('conversations', row?.conversation ?? '');
+	if (conversation?.state.kind === 'request') return false;
+	const blocked = await blockedPeople(store);
+	if (blocked.size === 0) return true;
 	if (conversation?.account) return !blocked.has(conversation.account);
 	const group = await store.get('groups', conversation?.group ?? '');
 	return group?.members.every(({ account }) => !blocked.has(account)) ?? true;
@@ -40,7 +41,8 @@ export async function mayBeTold(store: Store, channel: ChannelId): Promise<boole
 /** Whether anything follows from what somebody says of themselves right now. */
 export async function isListenedTo(
 	store: Store,
-	{ account }: Pick<HeardWhisper, 'account'>,
+	{ account, conversation }: Pick<HeardWhisper, 'account' | 'conversation'>,
 ): Promise<boolean> {
+	if ((await store.get('conversations', conversation))?.state.kind === 'request') return false;
 	return !(await isBlocked(store, account));
 }

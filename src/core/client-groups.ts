@@ -21,7 +21,7 @@ import {
 } from './model.ts';
 import { nextOrder } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
-import { ONLY, outboxKey, type GroupRow } from './records.ts';
+import { entranceKey, ONLY, outboxKey, type GroupRow } from './records.ts';
 import { newConversation } from './threads.ts';
 
 /** Changes of one group that may wait; more is a broken screen. */
@@ -48,13 +48,20 @@ export function createGroupDoor(ports: ClientPorts): GroupDoor {
 		async contacts() {
 			const rows = (await store.list('people', EVERYBODY)).map(({ value }) => value);
 			const blocked = await blockedPeople(store);
+			const strangers = await strangersOf(store);
 			const reachable = rows.filter(({ account, entry, conversation }) => {
-				return entry && conversation && !blocked.has(account);
+				const isKnown = conversation && !strangers.has(conversation);
+				return entry && isKnown && !blocked.has(account);
 			});
 			return reachable.map(viewPerson).sort((a, b) => byName(a.profile, b.profile));
 		},
 		receipts: (id) => listReceipts(store, id),
 	};
+}
+
+async function strangersOf(store: Store): Promise<ReadonlySet<ConversationId>> {
+	const rows = await store.list('conversations', EVERYBODY);
+	return new Set(rows.flatMap(({ value }) => (value.state.kind === 'request' ? [value.id] : [])));
 }
 
 function byName(a: Profile, b: Profile): number {
@@ -185,11 +192,14 @@ async function listMembers(store: Store, id: ConversationId): Promise<GroupMembe
 	if (!group || !me) return [];
 	const views = group.members.map(async ({ account, role }): Promise<GroupMemberView> => {
 		if (account === me.account) {
-			return { account, profile: me.profile, role, me: true, conversation: undefined };
+			const none = { conversation: undefined, reachable: false };
+			return { account, profile: me.profile, role, me: true, ...none };
 		}
 		const person = await store.get('people', account);
 		const { profile = UNKNOWN, conversation: alone } = person ?? {};
-		return { account, profile, role, me: false, conversation: alone };
+		const entrance = await store.get('entrances', entranceKey.of(group.group, account));
+		const reachable = entrance !== undefined;
+		return { account, profile, role, me: false, conversation: alone, reachable };
 	});
 	return (await Promise.all(views)).sort(
 		(a, b) => RANK[a.role] - RANK[b.role] || byName(a.profile, b.profile),

@@ -20,7 +20,15 @@ import {
 	type InvitePreview,
 } from './model.ts';
 import type { Store, Transaction } from './ports.ts';
-import { inConversation, MOST_INVITES, ONLY, outboxKey, type InviteRow } from './records.ts';
+import {
+	inConversation,
+	MOST_INVITES,
+	ONLY,
+	outboxKey,
+	type ConversationRow,
+	type Entrance,
+	type InviteRow,
+} from './records.ts';
 import { newConversation } from './threads.ts';
 
 const SECRET_BYTES = 32;
@@ -155,6 +163,19 @@ async function waken(tx: Transaction, id: ConversationId): Promise<void> {
 	if (first) tx.put('outbox', first.key, first.value);
 }
 
+/**
+ * They were written to by another way and never answered: that way may lead nowhere (SPEC RQ-4), and this link is of their
+ * own. What was said is said again in the channel that it founds.
+ */
+async function beginAnew(tx: Transaction, known: ConversationRow, entry: Entrance): Promise<void> {
+	for (const channel of known.channels) {
+		const row = await tx.get('channels', channel);
+		if (row) tx.put('channels', channel, { ...row, status: 'broken', staged: undefined });
+	}
+	tx.put('conversations', known.id, { ...known, entry, state: { kind: 'inviting' } });
+	tx.put('outbox', outboxKey.profile(known.id), { kind: 'profile' });
+}
+
 interface Opened {
 	readonly ports: ClientPorts;
 	readonly address: Address;
@@ -174,6 +195,8 @@ async function begin(
 			if (known?.state.kind === 'refused' || known?.state.kind === 'restored') {
 				tx.put('conversations', known.id, { ...known, entry, state: { kind: 'inviting' } });
 				await waken(tx, known.id);
+			} else if (known && !person.entry && known.entry && known.entry.address !== address) {
+				await beginAnew(tx, known, entry);
 			}
 			return person.conversation;
 		}

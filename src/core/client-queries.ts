@@ -133,7 +133,7 @@ export function createQueries(store: Store): Queries {
 				store.get('me', ONLY),
 				isBlocked(store, row.account),
 			]);
-			if (blocked && isEmpty(row)) return undefined;
+			if (isEmpty(row) && (blocked || row.state.kind === 'request')) return undefined;
 			const known = { person, group, author, draft, blocked };
 			return viewConversation(row, { ...known, me: me?.account });
 		},
@@ -185,7 +185,11 @@ async function listConversations(store: Store): Promise<Conversation[]> {
 	const byGroup = new Map(groups.map(({ key, value }) => [key, value]));
 	const draftOf = new Map(drafts.map(({ key, value }) => [key, value]));
 	return rows
-		.filter(({ value }) => !(isEmpty(value) && blocked.has(value.account)))
+		.filter(({ value }) => {
+			const isBlockedNow = value.account !== undefined && blocked.has(value.account);
+			const isUnwanted = value.state.kind === 'request' || isBlockedNow;
+			return !isEmpty(value) || !isUnwanted;
+		})
 		.map(({ key, value }) => {
 			return viewConversation(value, {
 				blocked: value.account !== undefined && blocked.has(value.account),
@@ -199,8 +203,8 @@ async function listConversations(store: Store): Promise<Conversation[]> {
 		.sort(inListOrder);
 }
 
-/** With somebody, and nothing in it: of who is blocked there is nothing to show. */
-function isEmpty(row: ConversationRow): row is ConversationRow & { readonly account: AccountId } {
+/** With somebody, and nothing in it: of who is blocked, or waits for an answer, there is nothing to show. */
+function isEmpty(row: ConversationRow): boolean {
 	return row.account !== undefined && row.last === undefined;
 }
 

@@ -6,6 +6,7 @@ import type { GroupLinkDoor } from './client-group-links.ts';
 import { createIntentions } from './client-intentions.ts';
 import { createInviteDoor } from './client-invites.ts';
 import { createQueries } from './client-queries.ts';
+import { createRequestDoor } from './client-requests.ts';
 import { createVerification } from './client-verification.ts';
 import type { Files } from './files.ts';
 import type { DeviceId } from '../protocol/ids.ts';
@@ -203,6 +204,11 @@ export interface Client {
 	/** Everybody who is blocked, the latest first. */
 	blocked(): Promise<readonly Person[]>;
 
+	/** The conversation with somebody of a common group; undefined where they gave no way to write to them. */
+	writeTo(account: AccountId): Promise<ConversationId | undefined>;
+	/** Until it is accepted nobody is told anything; deleted, it comes again with their next message. */
+	answerStranger(id: ConversationId, answer: 'accept' | 'delete'): Promise<void>;
+
 	/** 60 digits in groups of five, and what the QR code carries; undefined for notes. */
 	safetyNumber(
 		id: ConversationId,
@@ -279,6 +285,7 @@ export function openClient(ports: ClientPorts): Client {
 		...createGroupDoor(ports),
 		...lazyGroupLinkDoor(ports),
 		...createBlockingDoor(ports),
+		...createRequestDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
 		comeBack: (code) => ports.comeBack(code),

@@ -39,6 +39,8 @@ export interface GroupMemberView {
 	readonly me: boolean;
 	/** The conversation with them alone, if there is one. */
 	readonly conversation: ConversationId | undefined;
+	/** They gave the group a way to write to them. */
+	readonly reachable: boolean;
 }
 
 /** What somebody wants to change in a group. */

@@ -23,6 +23,7 @@ import { mayInvite, mayRecreate, rosterOf, unsoundness, type GroupSight } from '
 import { putPerson, sightOf } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import { isOutOfGroup, type Profile } from './model.ts';
+import { standingOf } from './requests.ts';
 import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
 import {
 	carriedKey,
@@ -183,14 +184,18 @@ async function joinPerson(
 ): Promise<LoadedChannel | undefined> {
 	const { tx, identity } = context;
 	const other = context.groups.members(state).find(({ account }) => account !== identity.account);
-	// A key package given to one contact must not let anybody else in, nor one for a group begin anything but that group.
 	const isAsking = channelContexts.decode(context.groups.context(state), MAX_CONTEXT_BYTES);
-	if (isAsking.ok && isAsking.value.type === 'asking') return undefined;
-	if (!other || purpose.kind === 'group') return undefined;
+	if (!other || (isAsking.ok && isAsking.value.type === 'asking')) return undefined;
+	// A key package given to one contact must not let anybody else in, nor one for a group whoever is not in it.
 	if (purpose.kind === 'contact' && purpose.account !== other.account) return undefined;
+	const standing =
+		purpose.kind === 'group'
+			? await standingOf(context, { account: other.account, group: purpose.group })
+			: ({ kind: 'open' } as const);
+	if (!standing) return undefined;
 	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
 	const conversation = await conversationWith(context, other, incoming.at);
-	const row = await addJoined(context, conversation, state);
+	const row = await addJoined(context, { ...conversation, state: standing }, state);
 	queueProfile(tx, conversation.id);
 	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
 	tx.put('outbox', outboxKey.rotate(conversation.id, row.channel), {
@@ -225,7 +230,7 @@ async function joinGroup(
 	const wasOut = !isLivedIn(conversation);
 	const row = await addJoined(
 		context,
-		wasOut ? { ...conversation, generation: -1 } : conversation,
+		{ ...conversation, state: { kind: 'open' }, ...(wasOut && { generation: -1 }) },
 		state,
 	);
 	const members = sight.people.length;
@@ -324,7 +329,7 @@ async function addJoined(
 	};
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
-	await rankChannel(tx, { ...conversation, state: { kind: 'open' } }, row);
+	await rankChannel(tx, conversation, row);
 	await sayAgain(tx, conversation);
 	return row;
 }

@@ -85,6 +85,8 @@ export type ConversationState =
 	| { readonly kind: 'asking'; readonly name: string; readonly approval: boolean }
 	/** Asked to join this group, and was not let in. */
 	| { readonly kind: 'turned-away'; readonly reason: 'declined' | 'full' | 'closed' }
+	/** Somebody writes who is known from a group only, and is told nothing yet. `from`: the group's conversation. */
+	| { readonly kind: 'request'; readonly from: ConversationId }
 	/** Came back from a backup without a way to reach the other side: open again with a link from them. */
 	| { readonly kind: 'restored' }
 	/** Not in this group any more. `by`: the own account where nobody says who it was. `at`: relay time, ms. */
@@ -389,6 +391,8 @@ export interface Settings {
 	readonly neverDirect: boolean;
 	readonly readReceipts: boolean;
 	readonly showPresence: boolean;
+	/** Whoever has no link of this person is not heard. */
+	readonly onlyMyLink: boolean;
 	readonly enterSends: boolean;
 	readonly theme: 'system' | 'light' | 'dark';
 	/** Text size in per cent of the browser's own. */
@@ -407,6 +411,7 @@ export const DEFAULT_SETTINGS: Settings = {
 	neverDirect: false,
 	readReceipts: true,
 	showPresence: true,
+	onlyMyLink: false,
 	enterSends: true,
 	theme: 'system',
 	textScale: 100,

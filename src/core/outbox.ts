@@ -98,7 +98,8 @@ class OutboxPump implements Outbox {
 			if (this.#session().caughtUp) await this.#commits.leave(id);
 			return;
 		}
-		// It waits until they are unblocked: nothing that was written is lost.
+		// It waits until they are unblocked, or accepted: nothing that was written is lost.
+		if (conversation.state.kind === 'request') return;
 		if (await isBlocked(store, conversation.account)) return;
 		const channel = await this.#commits.usableChannel(conversation);
 		if (!channel) return;

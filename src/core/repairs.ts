@@ -47,6 +47,14 @@ export function countOnly(
 	return putCounts(tx, row, { device, to, holes: [] });
 }
 
+/** Notes that a message came and was not kept: it is missing, and asked for like any other. */
+export function countMissing(tx: Transaction, row: ChannelRow, counted: Counted): ChannelRow {
+	const next = countText(tx, row, counted);
+	const { to, holes } = next.counts[counted.device] ?? { to: counted.count, holes: [] };
+	const missing = [...holes, counted.count].slice(-MOST_HOLES);
+	return putCounts(tx, next, { device: counted.device, to, holes: missing });
+}
+
 /** Notes which of a device's messages came; what is missing is asked for after a while. */
 export function countText(
 	tx: Transaction,

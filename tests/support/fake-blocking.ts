@@ -1,4 +1,4 @@
-// Who is blocked in the fake client.
+// Who is blocked in the fake client, and who waits to be heard.
 import type { Client } from '../../src/core/client.ts';
 import type { AccountId, Conversation, ConversationId, Person } from '../../src/core/model.ts';
 import { personOf } from './fake-chat.ts';
@@ -7,10 +7,16 @@ import { personOf } from './fake-chat.ts';
 interface FakeBlockingHost extends Pick<Client, 'members'> {
 	readonly conversations: () => readonly Conversation[];
 	readonly show: (id: ConversationId, change: Pick<Conversation, 'state'>) => void;
+	/** Begins a conversation with somebody of this name. */
+	readonly begin: (name: string) => ConversationId;
+	readonly forget: (id: ConversationId) => void;
 	readonly changed: () => void;
 }
 
-export class FakeBlocking implements Pick<Client, 'setBlocked' | 'blocked'> {
+export class FakeBlocking implements Pick<
+	Client,
+	'setBlocked' | 'blocked' | 'writeTo' | 'answerStranger'
+> {
 	readonly #host: FakeBlockingHost;
 	readonly #blocked = new Map<AccountId, Person>();
 
@@ -32,6 +38,17 @@ export class FakeBlocking implements Pick<Client, 'setBlocked' | 'blocked'> {
 
 	blocked(): Promise<readonly Person[]> {
 		return Promise.resolve([...this.#blocked.values()].reverse());
+	}
+
+	async writeTo(account: AccountId): Promise<ConversationId | undefined> {
+		const member = await this.#member(account);
+		return member && this.#host.begin(member.profile.name);
+	}
+
+	answerStranger(id: ConversationId, answer: 'accept' | 'delete'): Promise<void> {
+		if (answer === 'accept') this.#host.show(id, { state: { kind: 'open' } });
+		else this.#host.forget(id);
+		return Promise.resolve();
 	}
 
 	async #member(account: AccountId): Promise<Person | undefined> {

@@ -138,10 +138,17 @@ export class FakeClient implements Client {
 		conversations: () => [...this.#conversations.values()],
 		show: (id, change) => void this.#update(id, change),
 		members: (id) => this.members(id),
+		begin: (name) => this.addConversation({ name, state: { kind: 'inviting' } }),
+		forget: (id) => {
+			this.#conversations.delete(id);
+			this.#tell({ conversations: new Set([id]) });
+		},
 		changed: () => this.#tell({ blocked: true }),
 	});
 	readonly setBlocked = this.#blocking.setBlocked.bind(this.#blocking);
 	readonly blocked = this.#blocking.blocked.bind(this.#blocking);
+	readonly writeTo = this.#blocking.writeTo.bind(this.#blocking);
+	readonly answerStranger = this.#blocking.answerStranger.bind(this.#blocking);
 	/** What the next notification check finds. */
 	notificationProblem: NotificationProblem | undefined = 'permission-ask';
 	/** Set to make every send fail this way. */
@@ -378,12 +385,8 @@ export class FakeClient implements Client {
 		return Promise.resolve();
 	}
 
-	live(): LiveState {
-		return this.#live;
-	}
-
+	live = (): LiveState => this.#live;
 	storage = (): StorageCondition => this.#storage;
-
 	reconnect(): void {
 		if (this.#live.connection.kind !== 'offline') return;
 		this.setLive({ connection: { kind: 'connecting' } });

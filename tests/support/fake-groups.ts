@@ -154,6 +154,7 @@ export class FakeGroups implements Pick<
 		const views = (this.#members.get(id) ?? []).map(({ person: { account, profile }, role }) => ({
 			...{ account, profile, role, me: account === me },
 			conversation: this.#alone(account),
+			reachable: account !== me,
 		}));
 		return Promise.resolve(
 			views.sort(

@@ -116,6 +116,7 @@ const settings = v.object({
 	neverDirect: v.optional(v.boolean()),
 	readReceipts: v.optional(v.boolean()),
 	showPresence: v.optional(v.boolean()),
+	onlyMyLink: v.optional(v.boolean()),
 	enterSends: v.optional(v.boolean()),
 	theme: v.optional(v.picklist(['system', 'light', 'dark'])),
 	textScale: v.optional(v.pipe(v.number(), v.minValue(50), v.maxValue(300))),

@@ -17,14 +17,15 @@ export interface News {
 	readonly mention: MentionNews | undefined;
 }
 
-/** Those that deserve one, in their order; muted ones because of a mention alone. */
+/** Those that deserve one, in their order; muted ones because of a mention alone, and strangers none (SPEC RQ). */
 export async function newsOf(
 	store: Store,
 	conversations: readonly Conversation[],
 	most: number,
 ): Promise<readonly News[]> {
 	const worthy = conversations.filter((each) => {
-		return each.unread > 0 && (!each.muted || each.mentions.length > 0);
+		const isHeard = !each.muted || each.mentions.length > 0;
+		return each.unread > 0 && isHeard && each.state.kind !== 'request';
 	});
 	return Promise.all(
 		worthy.slice(0, most).map(async (conversation) => {
