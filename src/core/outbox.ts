@@ -113,7 +113,10 @@ class OutboxPump implements Outbox {
 			holdsReceipts,
 			underway,
 		});
-		for (const envelope of envelopes) this.#send(id, envelope, others);
+		// Who never answered may be linked by a group, and their welcome comes by the relay: what is said must not overtake it.
+		const person = await store.get('people', conversation.account ?? '');
+		const direct = conversation.group || person?.entry ? others : [];
+		for (const envelope of envelopes) this.#send(id, envelope, direct);
 		if (more) this.pump(id);
 	}
 
