@@ -83,7 +83,8 @@ export default defineConfig(({ mode }) => {
 						groups: [
 							{
 								name: 'shared',
-								test: /src[\\/]lib[\\/]|@lucide[\\/]svelte/u,
+								// Dialogs and cards that several screens show, and none shows first, stay out of it.
+								test: /src[\\/]lib[\\/](?!.*[\\/](?:BlockConfirm|InviteCard|LinkBox|Qr)\.svelte)|@lucide[\\/]svelte/u,
 								minShareCount: 2,
 							},
 						],

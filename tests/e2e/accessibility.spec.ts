@@ -137,6 +137,22 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await ana.send('I do');
 			await expect(ana.message('I do', 'Read')).toBeVisible();
 			await judge(ana, 'a group');
+			await openDetails(cem);
+			await onMember(cem, 'Ben Okafor', 'Write to');
+			await expect(cem.header).toContainText('Ben Okafor');
+			await cem.send('is this you?');
+			await ben.visit('/');
+			await expect(ben.page.getByRole('button', { name: /^Requests/ })).toBeVisible();
+			await judge(ben, 'a list with requests');
+			await ben.page.getByRole('button', { name: /^Requests/ }).click();
+			await ben.page.getByRole('link').filter({ hasText: 'Cem Aydin' }).click();
+			await expect(ben.page.getByRole('button', { name: 'Accept' })).toBeVisible();
+			await judge(ben, 'a request');
+			await ben.page.getByRole('button', { name: 'Accept' }).click();
+			for (const person of [ben, cem]) {
+				await person.visit('/');
+				await person.open('Hut weekend');
+			}
 			await openReceipts(ana, 'I do');
 			await judge(ana, 'who has a message');
 			await ana.page.keyboard.press('Escape');

@@ -57,14 +57,11 @@ export class App {
 	/** The reminder of a backup was put off for this visit. */
 	backupPostponed = $state(false);
 
-	readonly unread = $derived(
-		this.conversations.reduce(
-			(sum, each) => sum + (each.muted ? each.mentions.length : each.unread),
-			0,
-		),
-	);
+	readonly unread = $derived(this.conversations.reduce((sum, each) => sum + countOf(each), 0));
 	readonly unreadConversations = $derived(
-		this.conversations.filter((each) => each.unread > 0 && !each.archived).length,
+		this.conversations.filter(
+			(each) => each.unread > 0 && !each.archived && each.state.kind !== 'request',
+		).length,
 	);
 	/** The reusable link that stands for this person. */
 	readonly ownLink = $derived(
@@ -216,6 +213,12 @@ export class App {
 		}
 		if (change.settings) void this.client.settings().then((found) => this.#useSettings(found));
 	}
+}
+
+/** What the badge counts of it: through mute mentions alone; strangers wait until the list is looked at. */
+function countOf({ muted, mentions, unread, state }: Conversation): number {
+	if (state.kind === 'request') return 0;
+	return muted ? mentions.length : unread;
 }
 
 /** Opens the chat of this device and reads what the first screen needs. */

@@ -68,6 +68,7 @@ function isSame(one: readonly GroupMemberView[], other: readonly GroupMemberView
 				each.account === next?.account &&
 				each.role === next.role &&
 				each.conversation === next.conversation &&
+				each.reachable === next.reachable &&
 				each.profile.name === next.profile.name &&
 				samePicture(each.profile.picture, next.profile.picture)
 			);

@@ -108,17 +108,20 @@ test('each role is offered what it may do', async () => {
 	};
 	await pane(hut());
 	const remove = 'Remove from the group';
-	expect(await offered('Ben')).toEqual(['Make admin', 'Hand over the group', remove, 'Block']);
+	const [toBen, toAna] = ['Write to \u2068Ben\u2069', 'Write to \u2068Ana\u2069'];
+	expect(await offered('Ben')).toEqual([
+		...[toBen, 'Make admin', 'Hand over the group', remove, 'Block'],
+	]);
 	expect(await offered('Ana')).toEqual([
-		...['Dismiss as admin', 'Hand over the group', remove, 'Block'],
+		...[toAna, 'Dismiss as admin', 'Hand over the group', remove, 'Block'],
 	]);
 	document.body.replaceChildren();
 	await pane(hut({ role: 'admin' }));
-	expect(await offered('Ben')).toEqual([remove, 'Block']);
-	expect(await offered('Ana')).toEqual(['Block']);
+	expect(await offered('Ben')).toEqual([toBen, remove, 'Block']);
+	expect(await offered('Ana')).toEqual([toAna, 'Block']);
 	document.body.replaceChildren();
 	await pane(hut({ role: 'member' }));
-	expect(await offered('Ben')).toEqual(['Block']);
+	expect(await offered('Ben')).toEqual([toBen, 'Block']);
 	expect(page.getByRole('switch', { name: /Only admins/u }).query()).toBeNull();
 	await expect.element(page.getByText('Who writes')).toBeVisible();
 });
