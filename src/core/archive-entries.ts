@@ -13,6 +13,7 @@ import type {
 	MessageBody,
 	MessageId,
 	Position,
+	Report,
 	Settings,
 	Verification,
 } from './model.ts';
@@ -93,6 +94,11 @@ export interface BlockEntry {
 	readonly at: number;
 }
 
+/** What the person keeps about somebody. */
+export interface ReportEntry extends Report {
+	readonly type: 'report';
+}
+
 /** An own link that was open. */
 export interface LinkEntry {
 	readonly type: 'link';
@@ -117,6 +123,7 @@ export type ArchiveEntry =
 	| ConversationEntry
 	| MessageEntry
 	| LinkEntry
+	| ReportEntry
 	/** The last one. */
 	| ({ readonly type: 'end' } & ArchiveCounts);
 

@@ -59,6 +59,9 @@ export async function gather(
 		const ids = new Set(conversations.map(({ key }) => key));
 		if (progress) yield* messageEntries(store, ids, progress);
 		yield* linkEntries(store, clock.now());
+		for (const { value } of await store.list('reports', EVERYTHING)) {
+			yield { type: 'report', ...value } as const;
+		}
 	})();
 }
 

@@ -3,7 +3,7 @@ import { importChat } from './chat-import.ts';
 import { createQueries } from './client-queries.ts';
 import { smallCrypto } from './crypto/small-crypto.ts';
 import { createFiles } from './hosts/files.ts';
-import type { AccountId, ConversationId, Delivery } from './model.ts';
+import type { AccountId, ConversationId, Delivery, Report } from './model.ts';
 import type { Store } from './ports.ts';
 import { messageKey, type BlockRow } from './records.ts';
 import {
@@ -37,6 +37,11 @@ async function block({ store }: Machine, account: AccountId, row: BlockRow): Pro
 	});
 }
 
+const REPORT: Report = {
+	...{ id: '019a00000000-abcdefghijkl', account: BEN, name: 'Ben', at: 7, reason: 'spam' },
+	...{ note: 'every day', quotes: [{ id: id16(9), sent: 6, text: 'buy' }] },
+};
+
 /** A device with two conversations, notes, an imported history, a draft, settings and a link. */
 async function full(): Promise<Machine> {
 	const sam = await machine(SAM, 70);
@@ -47,6 +52,10 @@ async function full(): Promise<Machine> {
 		messageOf(WITH_BEN, 5_003, { author: BEN, quiet: true }),
 	]);
 	await block(sam, BEN, { on: true, at: 5 });
+	await sam.store.transact((tx) => {
+		tx.put('reports', REPORT.id, REPORT);
+		return Promise.resolve();
+	});
 	await put(
 		sam,
 		Array.from({ length: 1_200 }, (_, at) => messageOf(WITH_MAYA, at)),
@@ -86,6 +95,7 @@ describe('a backup on an empty device of the same account', () => {
 		expect(after.logs).toEqual(before.logs);
 		expect(after.all).toEqual(before.all);
 		expect(await createQueries(fresh.store).settings()).toMatchObject({ theme: 'dark' });
+		expect(await fresh.store.get('reports', REPORT.id)).toEqual(REPORT);
 		const [one, two] = [
 			await sam.files.testArchive(file, CODE),
 			await fresh.files.testArchive(await backup(fresh), CODE),

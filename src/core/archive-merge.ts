@@ -17,7 +17,7 @@ import type {
 	PersonEntry,
 } from './archive-entries.ts';
 import { BATCH, endOf, History, newestIn, unreadIn } from './histories.ts';
-import { DEFAULT_SETTINGS, type Delivery, type Settings } from './model.ts';
+import { DEFAULT_SETTINGS, type Delivery, type Report, type Settings } from './model.ts';
 import { highestOf } from './positions.ts';
 import type { SmallCrypto, Store, Transaction } from './ports.ts';
 import {
@@ -28,6 +28,7 @@ import {
 	type MessageRow,
 	type PersonRow,
 } from './records.ts';
+import { keepReport, MOST_REPORTS } from './reports.ts';
 import { newConversation, RANK } from './threads.ts';
 
 const MOST_CONVERSATIONS = 20_000;
@@ -58,6 +59,7 @@ export class Merge {
 	/** The conversations with one person alone. */
 	readonly #alone = new Map<AccountId, ConversationId>();
 	readonly #blocks: BlockEntry[] = [];
+	readonly #reports: Report[] = [];
 	readonly #links: InviteRow[] = [];
 	#notes: ConversationId | undefined;
 	#settings: Partial<Settings> | undefined;
@@ -97,6 +99,11 @@ export class Merge {
 				return this.#conversation(entry);
 			case 'message':
 				return this.#message(entry);
+			case 'report': {
+				const { type: _, ...report } = entry;
+				if (this.#reports.length < MOST_REPORTS) this.#reports.push(report);
+				return;
+			}
 			case 'link':
 				return this.#link(entry);
 			case 'end':
@@ -121,6 +128,7 @@ export class Merge {
 			}
 			for (const person of this.#people.values()) await this.#person(tx, person);
 			for (const block of this.#blocks) await this.#block(tx, block);
+			for (const report of this.#reports) await keepReport(tx, report);
 			for (const link of this.#links) {
 				const { address } = link.invite;
 				if (!(await tx.get('invites', address))) tx.put('invites', address, link);

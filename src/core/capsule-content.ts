@@ -35,8 +35,9 @@ export async function capsuleBytes(
 	return undefined;
 }
 
-/** What was imported is nothing without its messages. */
+/** What was imported is nothing without its messages, and reports quote some. */
 function isKept(entry: ArchiveEntry): boolean {
+	if (entry.type === 'report') return false;
 	return entry.type !== 'conversation' || entry.subject !== 'imported';
 }
 

@@ -3,6 +3,7 @@
 import { createBlockingDoor } from './client-blocking.ts';
 import { createGroupDoor } from './client-groups.ts';
 import type { GroupLinkDoor } from './client-group-links.ts';
+import type { ReportDoor } from './client-reports.ts';
 import { createIntentions } from './client-intentions.ts';
 import { createInviteDoor } from './client-invites.ts';
 import { createQueries } from './client-queries.ts';
@@ -32,6 +33,7 @@ import type {
 	Person,
 	Position,
 	Profile,
+	Report,
 	Recovery,
 	SendRefusal,
 	Settings,
@@ -204,6 +206,16 @@ export interface Client {
 	/** Everybody who is blocked, the latest first. */
 	blocked(): Promise<readonly Person[]>;
 
+	/** Keeps a report on this device, with what they said last in this conversation. Nobody is told. */
+	report(
+		account: AccountId,
+		conversation: ConversationId,
+		report: Pick<Report, 'reason' | 'note'>,
+	): Promise<void>;
+	/** The latest first. */
+	reports(): Promise<readonly Report[]>;
+	forgetReport(id: Report['id']): Promise<void>;
+
 	/** The conversation with somebody of a common group; undefined where they gave no way to write to them. */
 	writeTo(account: AccountId): Promise<ConversationId | undefined>;
 	/** Until it is accepted nobody is told anything; deleted, it comes again with their next message. */
@@ -285,6 +297,7 @@ export function openClient(ports: ClientPorts): Client {
 		...createGroupDoor(ports),
 		...lazyGroupLinkDoor(ports),
 		...createBlockingDoor(ports),
+		...lazyReportDoor(ports),
 		...createRequestDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
@@ -308,6 +321,20 @@ export function openClient(ports: ClientPorts): Client {
 }
 
 /** Most people never open it: its code comes with the first call. */
+function lazyReportDoor(ports: ClientPorts): ReportDoor {
+	let door: Promise<ReportDoor> | undefined;
+	const open = () =>
+		(door ??= import('./client-reports.ts').then(({ createReportDoor }) =>
+			createReportDoor(ports),
+		));
+	return {
+		report: async (account, conversation, report) =>
+			(await open()).report(account, conversation, report),
+		reports: async () => (await open()).reports(),
+		forgetReport: async (id) => (await open()).forgetReport(id),
+	};
+}
+
 function lazyGroupLinkDoor(ports: ClientPorts): GroupLinkDoor {
 	let door: Promise<GroupLinkDoor> | undefined;
 	const open = () =>

@@ -24,6 +24,7 @@ import type {
 	MessageBody,
 	MessageSummary,
 	Position,
+	Report,
 	Role,
 	Settings,
 	Verification,
@@ -419,6 +420,8 @@ export interface Rows {
 	contactAddresses: ContactAddressRow;
 	/** By account, also of who was unblocked since. */
 	blocks: BlockRow;
+	/** By their id. */
+	reports: Report;
 	/** By group id. */
 	groups: GroupRow;
 	/** By group and account: how to found the group anew with them. */

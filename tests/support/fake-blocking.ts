@@ -1,6 +1,12 @@
 // Who is blocked in the fake client, and who waits to be heard.
 import type { Client } from '../../src/core/client.ts';
-import type { AccountId, Conversation, ConversationId, Person } from '../../src/core/model.ts';
+import type {
+	AccountId,
+	Conversation,
+	ConversationId,
+	Person,
+	Report,
+} from '../../src/core/model.ts';
 import { personOf } from './fake-chat.ts';
 
 /** What blocking needs of the client that it belongs to. */
@@ -15,10 +21,11 @@ interface FakeBlockingHost extends Pick<Client, 'members'> {
 
 export class FakeBlocking implements Pick<
 	Client,
-	'setBlocked' | 'blocked' | 'writeTo' | 'answerStranger'
+	'setBlocked' | 'blocked' | 'writeTo' | 'answerStranger' | 'report' | 'reports' | 'forgetReport'
 > {
 	readonly #host: FakeBlockingHost;
 	readonly #blocked = new Map<AccountId, Person>();
+	#reports: readonly Report[] = [];
 
 	constructor(host: FakeBlockingHost) {
 		this.#host = host;
@@ -48,6 +55,24 @@ export class FakeBlocking implements Pick<
 	answerStranger(id: ConversationId, answer: 'accept' | 'delete'): Promise<void> {
 		if (answer === 'accept') this.#host.show(id, { state: { kind: 'open' } });
 		else this.#host.forget(id);
+		return Promise.resolve();
+	}
+
+	async report(...[account, , report]: Parameters<Client['report']>): Promise<void> {
+		const all = this.#host.conversations().flatMap(({ subject }) => {
+			return subject.kind === 'person' ? [subject.person] : [];
+		});
+		const person = all.find((each) => each.account === account) ?? (await this.#member(account));
+		if (!person) return;
+		const at = Date.now();
+		const { name } = person.profile;
+		this.#reports = [{ id: `${at}`, account, name, at, ...report, quotes: [] }, ...this.#reports];
+	}
+
+	reports = () => Promise.resolve(this.#reports);
+
+	forgetReport(id: string): Promise<void> {
+		this.#reports = this.#reports.filter((each) => each.id !== id);
 		return Promise.resolve();
 	}
 

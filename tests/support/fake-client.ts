@@ -149,6 +149,9 @@ export class FakeClient implements Client {
 	readonly blocked = this.#blocking.blocked.bind(this.#blocking);
 	readonly writeTo = this.#blocking.writeTo.bind(this.#blocking);
 	readonly answerStranger = this.#blocking.answerStranger.bind(this.#blocking);
+	readonly report = this.#blocking.report.bind(this.#blocking);
+	readonly reports = this.#blocking.reports;
+	readonly forgetReport = this.#blocking.forgetReport.bind(this.#blocking);
 	/** What the next notification check finds. */
 	notificationProblem: NotificationProblem | undefined = 'permission-ask';
 	/** Set to make every send fail this way. */

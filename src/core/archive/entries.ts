@@ -15,11 +15,14 @@ import {
 } from '../../protocol/limits.ts';
 import { soundMentions } from '../../protocol/mentions.ts';
 import type { ArchiveEntry } from '../archive-entries.ts';
+import { MAX_REPORT_NOTE, MAX_REPORT_QUOTE, MAX_REPORT_QUOTES, REPORT_REASONS } from '../model.ts';
 
 /** CBOR of one entry. */
 export const MOST_ENTRY_BYTES = 1024 * 1024;
 const LONGEST_TEXT = 512 * 1024;
 const MOST_PARTICIPANTS = 5_000;
+/** Twelve hex digits of ms, and chance. */
+const REPORT = /^[0-9a-f]{12}-[\w-]{12}$/u;
 /** `order`-`id` (SPEC CO-2), or the beginning. */
 const POSITION = /^(?:[0-9a-f]{16}-[\w-]{22})?$/u;
 
@@ -203,6 +206,19 @@ const shapes = {
 		welcome: textUpTo(1024),
 		created: uint,
 		expires: v.optional(uint),
+	}),
+	report: v.object({
+		type: v.literal('report'),
+		id: v.pipe(v.string(), v.regex(REPORT)),
+		account: accountId,
+		name,
+		at: uint,
+		reason: v.fallback(v.picklist(REPORT_REASONS), 'other'),
+		note: textUpTo(MAX_REPORT_NOTE * 4),
+		quotes: listUpTo(
+			v.object({ id: id<MessageId>(), sent: uint, text: textUpTo(MAX_REPORT_QUOTE * 4) }),
+			MAX_REPORT_QUOTES,
+		),
 	}),
 	end: v.object({ type: v.literal('end'), people: uint, conversations: uint, messages: uint }),
 };

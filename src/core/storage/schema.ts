@@ -43,7 +43,7 @@ const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 
 const VERSION_3: readonly StoreName[] = ['recovery'];
 const VERSION_4: readonly StoreName[] = ['requests'];
-const VERSION_5: readonly StoreName[] = ['blocks'];
+const VERSION_5: readonly StoreName[] = ['blocks', 'reports'];
 
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
@@ -61,7 +61,7 @@ export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
 		for (const name of VERSION_4) db.createObjectStore(name);
 	},
-	// Blocking.
+	// Blocking, reports.
 	(db) => {
 		for (const name of VERSION_5) db.createObjectStore(name);
 	},
