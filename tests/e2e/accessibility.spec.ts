@@ -197,10 +197,20 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await expect(ben.page.getByRole('dialog')).toBeVisible();
 			await judge(ben, 'blocking somebody');
 			await confirm(ben, 'Block');
+			await onMember(ben, 'Ana Lindqvist', 'Report');
+			await expect(ben.page.getByRole('dialog')).toBeVisible();
+			await judge(ben, 'reporting somebody');
+			await confirm(ben, 'Report');
 			await judge(ben, 'details of a group with somebody blocked');
 			await ben.visit('/settings/privacy');
 			await expect(ben.page.getByRole('button', { name: /^Unblock/ })).toBeVisible();
 			await judge(ben, 'who is blocked, on a phone');
+			await ben.page
+				.getByRole('region', { name: 'Reports' })
+				.getByRole('button', { name: 'Ana Lindqvist' })
+				.click();
+			await expect(ben.page.getByRole('dialog')).toBeVisible();
+			await judge(ben, 'a report, on a phone');
 			await ben.visit('/');
 			await ben.open('Hut weekend');
 			await expect(ben.page.getByRole('button', { name: 'Show', exact: true })).toBeVisible();

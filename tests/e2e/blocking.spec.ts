@@ -1,4 +1,5 @@
 // Blocking in real browsers: what the one who blocks sees, and what the other one does not.
+import { download, downloads } from './downloads.ts';
 import { expect, meet, test } from './fixtures.ts';
 import { confirm, expectLine, makeGroup, onMember, openDetails } from './group-people.ts';
 
@@ -58,4 +59,33 @@ test('in a common group the words of somebody who is blocked are folded away', a
 	await expect(cem.page.getByText('Blocked', { exact: true })).toHaveCount(0);
 	await cem.page.reload();
 	await expect(cem.message('hello all')).toBeVisible();
+});
+
+test('somebody is reported: it is kept with their words, saved as a file, and they are blocked', async ({
+	newPerson,
+}) => {
+	test.slow();
+	const ana = await downloads(await newPerson());
+	const ben = await newPerson();
+	await meet(ana, ben);
+	await ben.send('<b>buy</b> 🦊');
+	await expect(ana.message('<b>buy</b> 🦊')).toBeVisible();
+	await ana.header.click();
+	await ana.page.getByRole('button', { name: /^Report/ }).click();
+	await ana.page.getByRole('radio', { name: 'Threatens or harasses' }).check();
+	await ana.page.getByRole('textbox', { name: 'What happened' }).fill('every day');
+	await confirm(ana, 'Report');
+	await expect(ana.page.getByText(/^You blocked/)).toBeVisible();
+
+	await ana.visit('/settings/privacy');
+	const reports = ana.page.getByRole('region', { name: 'Reports' });
+	await reports.getByRole('button', { name: 'Ben Okafor' }).click();
+	const report = ana.page.getByRole('dialog');
+	await expect(report).toContainText('every day');
+	await expect(report.getByText('<b>buy</b> 🦊')).toBeVisible();
+	const file = await download(ana, 'Save as file');
+	expect(file.name).toMatch(/^Kith Report about Ben Okafor .*\.txt$/);
+	expect(file.buffer.toString()).toMatch(/Threatens or harasses\n\nevery day[^]*<b>buy<\/b> 🦊/u);
+	await report.getByRole('button', { name: 'Delete' }).click();
+	await expect(reports).toContainText('You reported nobody.');
 });

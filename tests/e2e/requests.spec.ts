@@ -1,6 +1,6 @@
 // Strangers of a common group in real browsers: Ben and Cem know each other from Ana's group only.
 import { expect, test, type Person } from './fixtures.ts';
-import { makeGroup, onMember, openDetails } from './group-people.ts';
+import { confirm, makeGroup, onMember, openDetails } from './group-people.ts';
 
 /** Opens what Ben wrote to Cem alone, among the requests. */
 async function openRequest(cem: Person): Promise<void> {
@@ -44,6 +44,7 @@ test('a request is blocked from where it stands', async ({ newPerson }) => {
 	await benWrites(ben);
 	await openRequest(cem);
 	await cem.page.getByRole('button', { name: 'Block' }).click();
+	await confirm(cem, 'Block');
 	await expect(cem.page).toHaveURL(/\/$/);
 	await expect(cem.page.getByRole('button', { name: /^Requests/ })).toHaveCount(0);
 	await cem.visit('/settings/privacy');

@@ -110,18 +110,18 @@ test('each role is offered what it may do', async () => {
 	const remove = 'Remove from the group';
 	const [toBen, toAna] = ['Write to \u2068Ben\u2069', 'Write to \u2068Ana\u2069'];
 	expect(await offered('Ben')).toEqual([
-		...[toBen, 'Make admin', 'Hand over the group', remove, 'Block'],
+		...[toBen, 'Make admin', 'Hand over the group', remove, 'Block', 'Report'],
 	]);
 	expect(await offered('Ana')).toEqual([
-		...[toAna, 'Dismiss as admin', 'Hand over the group', remove, 'Block'],
+		...[toAna, 'Dismiss as admin', 'Hand over the group', remove, 'Block', 'Report'],
 	]);
 	document.body.replaceChildren();
 	await pane(hut({ role: 'admin' }));
-	expect(await offered('Ben')).toEqual([toBen, remove, 'Block']);
-	expect(await offered('Ana')).toEqual([toAna, 'Block']);
+	expect(await offered('Ben')).toEqual([toBen, remove, 'Block', 'Report']);
+	expect(await offered('Ana')).toEqual([toAna, 'Block', 'Report']);
 	document.body.replaceChildren();
 	await pane(hut({ role: 'member' }));
-	expect(await offered('Ben')).toEqual([toBen, 'Block']);
+	expect(await offered('Ben')).toEqual([toBen, 'Block', 'Report']);
 	expect(page.getByRole('switch', { name: /Only admins/u }).query()).toBeNull();
 	await expect.element(page.getByText('Who writes')).toBeVisible();
 });
