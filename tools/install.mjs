@@ -48,6 +48,22 @@ const BROWSERS = {
 };
 const FONTS = ['fonts-noto-core', 'fonts-noto-color-emoji', 'fonts-noto-cjk'];
 
+const mayInstall = () => existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
+
+function installDebian(/** @type {string[]} */ packages) {
+	const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
+	run('apt-get', ['update', '-qq'], quiet);
+	run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quiet);
+}
+
+/** A TURN server for the tests, where installing it does not also start it as a service. Without it they are skipped. */
+export function installTurnServer() {
+	const startsServices = existsSync('/run/systemd/system');
+	if (existsSync('/usr/bin/turnserver') || startsServices || !mayInstall()) return;
+	console.log('Installing a TURN server for the tests ...');
+	installDebian(['coturn']);
+}
+
 /**
  * Browsers for the tests: Debian's own where this is Debian and we may install, Playwright's elsewhere. Returns those
  * that are there in the end; what is missing is skipped and said.
@@ -55,13 +71,9 @@ const FONTS = ['fonts-noto-core', 'fonts-noto-color-emoji', 'fonts-noto-cjk'];
  */
 export function installBrowsers() {
 	const missing = Object.values(BROWSERS).filter(({ file }) => !existsSync(file));
-	const mayInstall = existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
-	if (missing.length > 0 && mayInstall) {
+	if (missing.length > 0 && mayInstall()) {
 		console.log('Installing browsers for the tests ...');
-		const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
-		run('apt-get', ['update', '-qq'], quiet);
-		const packages = [...missing.flatMap((browser) => browser.packages), ...FONTS];
-		run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quiet);
+		installDebian([...missing.flatMap((browser) => browser.packages), ...FONTS]);
 	} else if (missing.length > 0 && !existsSync('/usr/bin/apt-get')) {
 		run('npx', ['playwright', 'install', 'chromium', 'firefox']);
 		return new Set(['chromium', 'firefox']);
