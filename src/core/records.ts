@@ -139,9 +139,14 @@ export interface GroupMending {
 	readonly secret: Uint8Array;
 	/** Opens the secret that took its place. */
 	readonly own: LeafKey;
+	/** Of own commits that were staged since: if one passed and the state is lost before its echo, only these open what it left. */
+	readonly staged?: readonly SnapshotKeys[];
 	/** Whose devices they are: names the author of what cannot be opened. */
 	readonly devices: Readonly<Record<DeviceId, AccountId>>;
 }
+
+/** What opens the snapshots of a group's state: its secret, or the own leaf for the secret of a later one. */
+export type SnapshotKeys = Pick<GroupMending, 'secret' | 'own'>;
 
 export interface Entrance {
 	readonly address: Address;

@@ -139,6 +139,30 @@ describe('when it breaks', () => {
 		},
 	);
 
+	test.each(['trees', 'channels'] as const)(
+		'CH-11 lost %s with the own commit that took somebody out, before it was heard of: it comes back all the same',
+		async (shelf) => {
+			const { world, group, devices } = await smallGroup(4, { direct: false });
+			const [ana, ben, cleo, dov] = devices;
+			await group.want(ana, { kind: 'remove', account: cleo.identity.account });
+			await world.up(ana);
+			ana.crash();
+			await world.pass(5_000);
+			expect(await membersOf(group, ben)).toBe('Ana owner, Ben member, Dov member');
+			await group.say(dov, 'where is Ana?');
+			await loseState(ana, group, shelf);
+			await ana.start();
+			await world.pass(60_000, 2_000);
+			await group.say(ana, 'here');
+			await world.pass(60_000, 2_000);
+			for (const device of [ana, ben, dov]) {
+				expect(await stateOf(group, device)).toBe('open');
+				expect(await textsIn(group, device)).toEqual(['where is Ana?', 'here']);
+				expect(await membersOf(group, device)).toBe('Ana owner, Ben member, Dov member');
+			}
+		},
+	);
+
 	test('lost, and taken out meanwhile: who is not in it any more is told so', async () => {
 		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben] = devices;
