@@ -6,7 +6,9 @@ import { isBlocked } from './blocking.ts';
 import { soundMentions, type Mention } from '../protocol/mentions.ts';
 import type { Work } from './context.ts';
 import { noteReceipt } from './group-receipts.ts';
-import { mightWrite, putPerson } from './group-sight.ts';
+import { mightWrite } from './group-sight.ts';
+import { partTaken } from './history-sharing.ts';
+import { takeHistory } from './history-taking.ts';
 import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import { isFullRequest } from './requests.ts';
@@ -21,7 +23,7 @@ import {
 	placeLine,
 	removeUnreadable,
 } from './repairs.ts';
-import { addMessage, queueReceipt, raiseDelivery } from './threads.ts';
+import { addMessage, putPerson, queueReceipt, raiseDelivery } from './threads.ts';
 
 /** In larger groups nobody says that a message arrived: it would be many times what was written. */
 const MOST_TELLING = 31;
@@ -130,6 +132,12 @@ async function applyDecoded(
 			return row;
 		case 'settled':
 			return applySettled(tx, row, { device: opened.sender.device, settled: content });
+		case 'history':
+			if (!message.quiet) await takeHistory(work, row, { by: opened.sender, part: content });
+			return row;
+		case 'historyTaken':
+			await partTaken(work, row.conversation, { ...content, by: opened.sender.account });
+			return row;
 		case 'turnedAway':
 			return row; // means something only where somebody asks (SPEC JO-7)
 		case 'roster':

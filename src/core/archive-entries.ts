@@ -1,6 +1,6 @@
 // What stands in a backup, entry by entry (archive/FORMAT.md). No key is among it: whoever restores a backup becomes
 // another device.
-import type { Profile } from '../protocol/content.ts';
+import type { Profile } from '../protocol/cards.ts';
 import type { GroupId } from '../protocol/ids.ts';
 import type {
 	AccountId,

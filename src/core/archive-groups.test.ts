@@ -1,9 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createQueries } from './client-queries.ts';
-import { putPerson } from './group-sight.ts';
 import type { ConversationId, DeviceId, LogEvent } from './model.ts';
 import type { ConversationRow, GroupRow } from './records.ts';
-import { newConversation } from './threads.ts';
+import { newConversation, putPerson } from './threads.ts';
 import { idFrom, type GroupId } from '../protocol/ids.ts';
 import {
 	account,
@@ -70,6 +69,8 @@ async function withGroup(row: Partial<ConversationRow> = {}): Promise<Machine> {
 	];
 	const body = { kind: 'text', text: 'ask @Sam @Cleo', replyTo: undefined, mentions } as const;
 	texts.push(messageOf(IN_GROUP, 5, { body, mine: false, delivery: { kind: 'received' } }));
+	const told = { kind: 'text', text: 'Cleo said so', replyTo: undefined, sharedBy: MAYA } as const;
+	texts.push(messageOf(IN_GROUP, 0, { body: told, mine: false, delivery: { kind: 'received' } }));
 	await put(sam, [...lines, ...texts, messageOf(IN_GROUP, 6, { delivery: { kind: 'queued' } })]);
 	return sam;
 }
@@ -77,6 +78,8 @@ async function withGroup(row: Partial<ConversationRow> = {}): Promise<Machine> {
 const EVENTS: readonly LogEvent[] = [
 	{ kind: 'group-created' },
 	{ kind: 'added', who: [MAYA, CLEO] },
+	{ kind: 'added', who: [BEN], shared: 'days-14' },
+	{ kind: 'history', count: 25 },
 	{ kind: 'removed', who: [BEN] },
 	{ kind: 'left', who: BEN },
 	{ kind: 'renamed', name: 'Lake house' },
@@ -168,7 +171,7 @@ describe('groups', () => {
 			{ id: here, state: { kind: 'open' }, subject: { about: { name: 'Cabin' }, role: 'owner' } },
 		]);
 		const page = await createQueries(fresh.store).messages(here, { at: 'end', limit: 200 });
-		expect(page.messages).toHaveLength(EVENTS.length + 6);
+		expect(page.messages).toHaveLength(EVENTS.length + 7);
 	});
 
 	test('who was known from a group only, and is a contact in the backup, is a contact', async () => {

@@ -1,6 +1,6 @@
 // Invite links from the person's side: making and revoking own ones, looking behind another's, and beginning the
 // conversation that one offers.
-import { cards, type Card, type GroupCard } from '../protocol/content.ts';
+import { cards, type Card, type GroupCard } from '../protocol/cards.ts';
 import {
 	fromBase64Url,
 	idFrom,
@@ -11,7 +11,6 @@ import {
 import { MAX_CARD_BYTES } from '../protocol/limits.ts';
 import type { Client, ClientPorts, NewInvite } from './client.ts';
 import { must } from './client-intentions.ts';
-import { putPerson } from './group-sight.ts';
 import {
 	DEFAULT_POLICY,
 	isLive,
@@ -29,7 +28,7 @@ import {
 	type Entrance,
 	type InviteRow,
 } from './records.ts';
-import { newConversation } from './threads.ts';
+import { newConversation, putPerson } from './threads.ts';
 
 const SECRET_BYTES = 32;
 /** users.md 6: a one-time link lives for a week. */

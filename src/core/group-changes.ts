@@ -6,7 +6,7 @@ import { commitNotes, type GroupContext } from '../protocol/content.ts';
 import { loadChannel, queueProfile, rankChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type Work } from './context.ts';
 import { closeGroup } from './group-commits.ts';
-import { placeEvents } from './group-log.ts';
+import { noteOf, placeEvents, type Coming } from './group-log.ts';
 import { planChange, planSweep, type GroupStep } from './group-plan.ts';
 import { encodeContext, entranceOf, sightOf } from './group-sight.ts';
 import { turnAway } from './group-requests.ts';
@@ -30,7 +30,10 @@ const SECRET_BYTES = 32;
 async function stagedGroupRow(
 	work: Work,
 	staged: StagedCommit,
-	{ add, ...more }: Pick<StagedRow, 'add' | 'expected' | 'remove' | 'change' | 'rest' | 'byLink'>,
+	{
+		add,
+		...more
+	}: Pick<StagedRow, 'add' | 'expected' | 'remove' | 'change' | 'rest' | keyof Coming>,
 ): Promise<StagedRow> {
 	return { ...stagedRow(work, staged, add), ...more, snapshot: await sealSnapshot(work, staged) };
 }
@@ -78,8 +81,8 @@ async function stageChange(
 	});
 	switch (plan.kind) {
 		case 'step': {
-			const byLink = intention.kind === 'add' && intention.byLink === true && plan.add.length > 0;
-			const row = await stageStep(work, loaded, { step: plan, entrances, change: key, byLink });
+			const coming = plan.add.length > 0 ? comingBy(intention) : {};
+			const row = await stageStep(work, loaded, { step: plan, entrances, change: key, coming });
 			if (row) return row;
 			break;
 		}
@@ -97,6 +100,12 @@ async function stageChange(
 	tx.delete('outbox', key);
 	await tellNotDone(work, loaded.row.conversation, intention);
 	return 'nothing';
+}
+
+/** What they are given is what somebody chose who added them; by a link nobody is given anything. */
+function comingBy(intention: GroupIntention): Coming {
+	if (intention.kind !== 'add') return {};
+	return intention.byLink ? { byLink: true } : { history: intention.history };
 }
 
 /** Own change that does not happen: a line for this person alone, and an answer for who asked to join. */
@@ -137,28 +146,29 @@ async function stageStep(
 		step,
 		entrances,
 		change,
-		byLink = false,
+		coming = {},
 	}: {
 		readonly step: GroupStep;
 		readonly entrances: ReadonlyMap<AccountId, Entrance>;
 		readonly change: string | undefined;
-		readonly byLink?: boolean;
+		readonly coming?: Coming;
 	},
 ): Promise<ChannelRow | undefined> {
 	const { tx, groups } = work;
 	const { row, state } = loaded;
 	const going = groups.members(state).filter(({ account }) => step.remove.includes(account));
 	const adding = step.add.flatMap((account) => entrances.get(account) ?? []);
+	const note = noteOf(coming);
 	const staged = await groups.stage(state, {
 		remove: going.map(({ device }) => device),
 		add: adding.map(({ keyPackage }) => keyPackage),
 		...(step.context && { context: encodeContext(step.context) }),
-		...(byLink && { authenticated: commitNotes.encode({ type: 'byLink' }) }),
+		...(note && { authenticated: commitNotes.encode(note) }),
 	});
 	if (!staged.ok) return undefined;
 	const add = leavesOf(work, staged.value, { accounts: step.add, entrances });
 	const remove = going.map(({ leaf }) => leaf);
-	const details = { add, remove, change, byLink, rest: step.rest, expected: row.epoch };
+	const details = { add, remove, change, ...coming, rest: step.rest, expected: row.epoch };
 	const next = { ...row, staged: await stagedGroupRow(work, staged.value, details) };
 	tx.put('channels', row.channel, next);
 	return next;

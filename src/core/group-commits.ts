@@ -1,6 +1,6 @@
 // A commit that arrived in a group's channel: judged, then adopted with everything that follows from it, or refused by
 // freezing the group (SPEC GR). Runs inside the transaction of what came.
-import { commitNotes } from '../protocol/content.ts';
+import { commitNotes, type CommitNote } from '../protocol/content.ts';
 import type { AccountId } from '../protocol/ids.ts';
 import {
 	adoptStaged,
@@ -12,10 +12,11 @@ import {
 } from './channels.ts';
 import type { LoadedChannel } from './channels.ts';
 import type { Work } from './context.ts';
-import { eventsBetween, placeEvents, type Happening } from './group-log.ts';
+import { eventsBetween, noteOf, placeEvents, type Happening } from './group-log.ts';
 import { violationOf, type GroupSight } from './group-rights.ts';
 import { putGroup, sightOf, withWriters } from './group-sight.ts';
 import { recountReceipts } from './group-receipts.ts';
+import { queueShares } from './history-sharing.ts';
 import { closeDoor, followLink, withdrawEntrance } from './group-requests.ts';
 import type { Incoming } from './incoming.ts';
 import type { ConversationState } from './model.ts';
@@ -33,7 +34,7 @@ import { writeDelivery } from './threads.ts';
 const MOST_ROWS = 20_000;
 /** Whose turn it is to take out somebody who leaves: one after the other, this far apart (ms). */
 const SWEEP_TURN = 10_000;
-/** What a commit says of itself is a frame without fields. */
+/** What a commit says of itself is a word or two. */
 const MAX_NOTE_BYTES = 64;
 
 type Commit = Extract<Opened, { kind: 'commit' }>;
@@ -49,7 +50,8 @@ export async function applyGroupCommit(
 	const after = opened.removedSelf ? undefined : sightOf(groups, opened.state);
 	const by = opened.by;
 	const { added, removed } = opened;
-	const byLink = commitNotes.decode(opened.authenticated, MAX_NOTE_BYTES).ok;
+	const said = commitNotes.decode(opened.authenticated, MAX_NOTE_BYTES);
+	const note = said.ok ? said.value : undefined;
 	const isJudgeable = before && by && (after ?? opened.removedSelf);
 	const violation = isJudgeable
 		? violationOf(before, { by: by.account, added, removed, after })
@@ -68,7 +70,7 @@ export async function applyGroupCommit(
 		await closeGroup(work, saved, { kind: 'removed', by: by.account, at: incoming.at });
 		return { row: (await tx.get('channels', row.channel)) ?? saved, state: opened.state };
 	}
-	const step = { before, after, happening, byLink };
+	const step = { before, after, happening, note };
 	return followGroup(work, { row: saved, state: opened.state }, step);
 }
 
@@ -97,8 +99,12 @@ export async function adoptGroupCommit(
 	const happening = { envelope: staged.envelope, at, by: identity };
 	if (wasFounding) await tellFounded(work, loaded, { conversation, after, happening });
 	const before = wasFounding ? undefined : earlier && sightOf(groups, earlier.state);
-	const byLink = staged.byLink === true;
-	return followGroup(work, loaded, { before, after, happening, byLink });
+	const { history } = staged;
+	if (history && before && conversation.group) {
+		const people = after.people.filter((account) => !before.people.includes(account));
+		await queueShares(work, conversation.group, { history, people, at });
+	}
+	return followGroup(work, loaded, { before, after, happening, note: noteOf(staged) });
 }
 
 /** A group that is lived in again, whatever it was before; but who is out stays out. */
@@ -141,15 +147,15 @@ interface Step {
 	readonly before: GroupSight | undefined;
 	readonly after: GroupSight;
 	readonly happening: Happening;
-	/** Who was added came by a link of the committer's. */
-	readonly byLink: boolean;
+	/** What the commit says of those whom it adds. */
+	readonly note: CommitNote | undefined;
 }
 
 /** The group is at a new epoch: what follows for rows, log, receipts, and for those who leave. */
 async function followGroup(
 	work: Work,
 	{ row, state }: LoadedChannel,
-	{ before, after, happening, byLink }: Step,
+	{ before, after, happening, note }: Step,
 ): Promise<LoadedChannel> {
 	const { tx, groups, identity } = work;
 	const devices = new Set(groups.members(state).map(({ device }) => device));
@@ -160,7 +166,7 @@ async function followGroup(
 	const next = withWriters({ ...row, status: 'open', others, counts }, after);
 	tx.put('channels', row.channel, next);
 	if (before) {
-		const events = eventsBetween(before, after, byLink);
+		const events = eventsBetween(before, after, note);
 		await placeEvents(work, row.conversation, { happening, events });
 	}
 	const loaded = { row: next, state };
@@ -292,7 +298,21 @@ export async function tellJoined(
 	const sight = sightOf(groups, state);
 	if (sight) work.tx.put('channels', row.channel, withWriters(row, sight));
 	await putGroup(work, { row, state });
+	if (!isFounding && !byLink) await noteJoined(work, row, { incoming, by });
 	await recountReceipts(work.tx, row.conversation);
 	queueProfile(work.tx, row.conversation);
 	if (sight?.context.leaving.length) planSweepTurn(work, row, sight);
+}
+
+/** Who added this person may share with them what was said before (SPEC HI-2). */
+async function noteJoined(
+	{ tx }: Work,
+	row: ChannelRow,
+	{ incoming: { envelope, at }, by }: { readonly incoming: Incoming; readonly by: AccountId },
+): Promise<void> {
+	const id = (await tx.get('conversations', row.conversation))?.group;
+	const group = await tx.get('groups', id ?? '');
+	if (!group) return;
+	const joined = { by, envelope, at, shared: 0, isComplete: false };
+	tx.put('groups', group.group, { ...group, joined });
 }

@@ -1,5 +1,6 @@
 // The nouns of groups: who is in one, who may do what, what somebody wants changed, and the link that leads in.
-import type { Profile } from '../protocol/content.ts';
+import type { Profile } from '../protocol/cards.ts';
+import type { HistoryShare } from '../protocol/content.ts';
 import type { AddressState } from '../protocol/frames.ts';
 import type { AccountId, Address, ConversationId } from '../protocol/ids.ts';
 
@@ -45,8 +46,13 @@ export interface GroupMemberView {
 
 /** What somebody wants to change in a group. */
 export type GroupIntention =
-	/** `byLink`: they asked by the own link of this group. */
-	| { readonly kind: 'add'; readonly people: readonly AccountId[]; readonly byLink?: true }
+	/** `byLink`: they asked by the own link of this group. `history`: what they get of what was said before. */
+	| {
+			readonly kind: 'add';
+			readonly people: readonly AccountId[];
+			readonly byLink?: true;
+			readonly history?: HistoryShare | undefined;
+	  }
 	| { readonly kind: 'remove'; readonly account: AccountId }
 	| { readonly kind: 'about'; readonly about: Partial<GroupAbout> }
 	| { readonly kind: 'policy'; readonly policy: Partial<GroupPolicy> }

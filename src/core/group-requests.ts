@@ -3,7 +3,6 @@
 import type { AccountId, ChannelId, ConversationId, GroupId } from '../protocol/ids.ts';
 import { forgetChannel } from './channels.ts';
 import { mayInvite } from './group-rights.ts';
-import { putPerson } from './group-sight.ts';
 import { nextOrder } from './positions.ts';
 import type { Entry, Transaction } from './ports.ts';
 import {
@@ -16,6 +15,7 @@ import {
 	type SealedEnvelope,
 	type WaitingRow,
 } from './records.ts';
+import { putPerson } from './threads.ts';
 
 /** People who may wait to be let into one group (SPEC JO-4). */
 export const MOST_WAITING = 64;

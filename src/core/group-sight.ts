@@ -7,7 +7,8 @@ import type { Work } from './context.ts';
 import { mayWrite, rosterOf, type GroupSight } from './group-rights.ts';
 import type { Profile } from './model.ts';
 import type { GroupCrypto, GroupState, Transaction } from './ports.ts';
-import type { ChannelRow, GroupRow, PersonRow, WritersRow } from './records.ts';
+import type { ChannelRow, GroupRow, WritersRow } from './records.ts';
+import { putPerson } from './threads.ts';
 
 /** Epochs whose rules are remembered: messages of older ones cannot be opened any more. */
 const MOST_WRITERS = 8;
@@ -50,6 +51,7 @@ export function groupRowOf(
 		toldProfile: before?.toldProfile ?? 0,
 		expelled: expelledBy(before, sight.people),
 		link: before?.link,
+		joined: before?.joined,
 	};
 }
 
@@ -81,21 +83,6 @@ export async function putGroup(
 		putPerson(tx, account, { conversation: undefined, profile: UNNAMED, lastSeen: undefined });
 	}
 	return { before, next };
-}
-
-export function putPerson(
-	tx: Transaction,
-	account: AccountId,
-	known: Pick<PersonRow, 'conversation' | 'profile' | 'lastSeen'>,
-): void {
-	tx.put('people', account, {
-		account,
-		verification: { kind: 'unverified' },
-		entry: undefined,
-		profileVersion: 0,
-		toldProfile: 0,
-		...known,
-	});
 }
 
 /** Who may write from this epoch on, added to what was so before. */

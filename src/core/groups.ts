@@ -20,7 +20,7 @@ import { tellJoined } from './group-commits.ts';
 import { asGroupInvite, receiveRequest } from './group-links.ts';
 import { endAsking } from './group-requests.ts';
 import { mayInvite, mayRecreate, rosterOf, unsoundness, type GroupSight } from './group-rights.ts';
-import { putPerson, sightOf } from './group-sight.ts';
+import { sightOf } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import { isOutOfGroup, type Profile } from './model.ts';
 import { standingOf } from './requests.ts';
@@ -37,7 +37,7 @@ import {
 	type KeyPackageRow,
 	type StagedRow,
 } from './records.ts';
-import { isNews, newConversation, queueReceipt } from './threads.ts';
+import { isNews, newConversation, putPerson, queueReceipt } from './threads.ts';
 
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;

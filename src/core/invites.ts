@@ -1,6 +1,6 @@
 // Own invite links towards the relay. Making one is an intention in the store, so it works offline; here it gets its
 // key package and card, and the relay learns of it, or of its end.
-import { cards, type Card } from '../protocol/content.ts';
+import { cards, type Card } from '../protocol/cards.ts';
 import type { AddressPolicy } from '../protocol/frames.ts';
 import { DEFAULT_GROUP_MEMBERS, DEFAULT_RETENTION } from '../protocol/limits.ts';
 import type { EngineContext } from './context.ts';

@@ -1,6 +1,7 @@
 // The nouns of the chat, as the store keeps them and the screens show them. States are unions that carry only
 // their own fields. Nothing here knows how anything is sealed, stored or sent.
-import type { Profile } from '../protocol/content.ts';
+import type { Profile } from '../protocol/cards.ts';
+import type { HistoryShare } from '../protocol/content.ts';
 import type { RefusalCode } from '../protocol/errors.ts';
 import type { AddressState } from '../protocol/frames.ts';
 import type { GroupAbout, GroupIntention, GroupLink, GroupPolicy, Role } from './group-model.ts';
@@ -13,6 +14,7 @@ export {
 	INLINE_TEXT_CHARACTERS,
 	MAX_DESCRIPTION_CHARACTERS,
 	MAX_GROUP_PICTURE_BYTES,
+	MAX_HISTORY_MESSAGES,
 	MAX_MENTIONS,
 	MAX_NAME_CHARACTERS,
 	MAX_PICTURE_BYTES,
@@ -43,7 +45,7 @@ export type {
 } from './foreign.ts';
 export type { RefusalCode } from '../protocol/errors.ts';
 export type { AddressState } from '../protocol/frames.ts';
-export type { AccountId, Address, ConversationId, DeviceId, MessageId, Profile };
+export type { AccountId, Address, ConversationId, DeviceId, HistoryShare, MessageId, Profile };
 
 /** Sortable place of a message (SPEC CO-2) with its id as tie-break: `order` + `-` + message id. */
 export type Position = string;
@@ -221,6 +223,8 @@ export type MessageBody =
 			readonly replyTo: MessageId | undefined;
 			/** Checked against the text and against who was in the group; left out where there are none. */
 			readonly mentions?: readonly Mention[];
+			/** Whose word it is that the author said this, where it came with a group's history (SPEC HI-5). */
+			readonly sharedBy?: AccountId | undefined;
 	  }
 	/** Could not be opened: who wrote it may be unknown; asked again by itself. */
 	| { readonly kind: 'unreadable'; readonly state: 'asked' | 'lost' }
@@ -246,7 +250,14 @@ export type LogEvent =
 	| { readonly kind: 'joined' }
 	| { readonly kind: 'safety-number-changed' }
 	| { readonly kind: 'group-created' }
-	| { readonly kind: 'added'; readonly who: readonly AccountId[] }
+	/** `shared`: with what was said before. */
+	| {
+			readonly kind: 'added';
+			readonly who: readonly AccountId[];
+			readonly shared?: HistoryShare | undefined;
+	  }
+	/** Whoever added this person shared so many earlier messages, which stand above. */
+	| { readonly kind: 'history'; readonly count: number }
 	/** By a link of whoever this line is from. */
 	| { readonly kind: 'joined-by-link'; readonly who: readonly AccountId[] }
 	| { readonly kind: 'removed'; readonly who: readonly AccountId[] }
@@ -478,6 +489,8 @@ export interface PageWords {
 	/** Events of the log; `name` is the other side's. */
 	readonly joined: string;
 	readonly safetyNumberChanged: string;
+	/** Beside what somebody else says that its author said. */
+	readonly sharedBy: (name: string) => string;
 	/** A line of a group's log, by the people whom it names. */
 	readonly group: (event: GroupEvent, named: NamedInEvent) => string;
 }

@@ -56,6 +56,7 @@ class OutboxPump implements Outbox {
 	readonly #settled = new Map<ConversationId, Settled[]>();
 	readonly #receiptsDue = new Map<ConversationId, number>();
 	readonly #receiptsPlanned = new Set<ConversationId>();
+	readonly #wakes = new Map<ConversationId, number>();
 
 	constructor(context: EngineContext, session: () => RelaySession, routes: DeliveryRoutes) {
 		this.#context = context;
@@ -109,7 +110,7 @@ class OutboxPump implements Outbox {
 		if (!online && !this.#routes.reachesDirectly(channel.others)) return;
 		const holdsReceipts = this.#holdsReceipts(id, channel);
 		const underway = this.#underway;
-		const { envelopes, others, more } = await sealQueued(this.#context, id, {
+		const { envelopes, others, more, nextDue } = await sealQueued(this.#context, id, {
 			holdsReceipts,
 			underway,
 		});
@@ -118,6 +119,16 @@ class OutboxPump implements Outbox {
 		const direct = conversation.group || person?.entry ? others : [];
 		for (const envelope of envelopes) this.#send(id, envelope, direct);
 		if (more) this.pump(id);
+		if (nextDue !== undefined) this.#wakeAt(id, nextDue);
+	}
+
+	/** One look at that time is enough, whoever asks for it. */
+	#wakeAt(id: ConversationId, due: number): void {
+		const now = this.#context.clock.now();
+		const planned = this.#wakes.get(id) ?? 0;
+		if (planned > now && planned <= due) return;
+		this.#wakes.set(id, due);
+		this.#later(id, due - now);
 	}
 
 	/** In larger groups what was read is told every now and then, all at once. */

@@ -29,6 +29,11 @@ export function highestOf(highest: string, order: string): string {
 	return order > highest ? order : highest;
 }
 
+/** The last order that `ms` has. */
+export function lastOrderOf(ms: number): string {
+	return write(Math.max(0, Math.floor(ms)), COUNTER_LIMIT);
+}
+
 export function positionOf(order: string, message: MessageId): Position {
 	return `${order}-${message}`;
 }

@@ -1,7 +1,9 @@
 // The rows of the store: what this device keeps, each under a text key. Key order is list order, so keys are built
 // here and nowhere else. Rows are plain data (CBOR); the storage room seals them before they touch a disk.
-import type { Profile } from '../protocol/content.ts';
-import type { FrozenGroup, LeafKey } from './ports.ts';
+import type { Profile } from '../protocol/cards.ts';
+import type { HistoryShare } from '../protocol/content.ts';
+import type { GroupMending, JoinedRow, ShareRow } from './group-rows.ts';
+import type { FrozenGroup } from './ports.ts';
 import type {
 	AccountId,
 	Address,
@@ -127,26 +129,11 @@ export interface GroupRow {
 	readonly expelled?: readonly AccountId[];
 	/** The own link of this group, open or over. */
 	readonly link?: Address | undefined;
+	/** Who added this person, and when; undefined for who founded it, or came by a link. */
+	readonly joined?: JoinedRow | undefined;
 	/** Version of the own profile that was last put into the outbox for them. */
 	readonly toldProfile: number;
 }
-
-export interface GroupMending {
-	readonly generation: number;
-	/** The highest ever: no snapshot of an earlier one is taken. */
-	readonly epoch: Epoch;
-	/** Seals its snapshots. */
-	readonly secret: Uint8Array;
-	/** Opens the secret that took its place. */
-	readonly own: LeafKey;
-	/** Of own commits that were staged since: if one passed and the state is lost before its echo, only these open what it left. */
-	readonly staged?: readonly SnapshotKeys[];
-	/** Whose devices they are: names the author of what cannot be opened. */
-	readonly devices: Readonly<Record<DeviceId, AccountId>>;
-}
-
-/** What opens the snapshots of a group's state: its secret, or the own leaf for the secret of a later one. */
-export type SnapshotKeys = Pick<GroupMending, 'secret' | 'own'>;
 
 export interface Entrance {
 	readonly address: Address;
@@ -225,7 +212,10 @@ export type SmallRow =
 			readonly kind: 'settled';
 			readonly envelopes: readonly EnvelopeId[];
 			readonly counts: readonly number[];
-	  };
+	  }
+	/** A part of what is shared by the `share` of this group. */
+	| { readonly kind: 'history'; readonly group: GroupId; readonly part: number }
+	| { readonly kind: 'historyTaken'; readonly group: GroupId; readonly part: number };
 
 export type OutboxRow =
 	| {
@@ -248,6 +238,7 @@ export type OutboxRow =
 	| { readonly kind: 'ask' }
 	/** The relay must still be told that this device is out of a channel. */
 	| { readonly kind: 'leave'; readonly channel: ChannelId }
+	| ShareRow
 	| SmallRow
 	/** A small row on its way; what it says stays, for it may have to be sealed anew, as text may. */
 	| {
@@ -310,6 +301,8 @@ export interface StagedRow {
 	readonly rest?: GroupIntention | undefined;
 	/** Who is added came by the own link. */
 	readonly byLink?: boolean;
+	/** What those who are added get of what was said before. */
+	readonly history?: HistoryShare | undefined;
 	readonly others: readonly DeviceId[];
 	readonly next: FrozenGroup;
 }
@@ -470,6 +463,9 @@ export const outboxKey = {
 	sweep: (conversation: ConversationId) => `${conversation}/!7sweep`,
 	ask: (conversation: ConversationId) => `${conversation}/!9ask`,
 	leave: (conversation: ConversationId, channel: ChannelId) => `${conversation}/!8leave/${channel}`,
+	share: (conversation: ConversationId, group: GroupId) => `${conversation}/!Ashare/${group}`,
+	historyTaken: (conversation: ConversationId, group: GroupId) =>
+		`${conversation}/!4taken/${group}`,
 	roster: (conversation: ConversationId) => `${conversation}/!4roster`,
 	changes: (conversation: ConversationId) => `${conversation}/!6change/`,
 	change: (conversation: ConversationId, order: string) => `${conversation}/!6change/${order}`,

@@ -17,6 +17,8 @@ import {
 	type SmallRow,
 } from './records.ts';
 import { mightWrite } from './group-sight.ts';
+import type { ShareRow } from './group-rows.ts';
+import { contentAgain, nextPart } from './history-sharing.ts';
 import { forgetCarrier, writeDelivery } from './threads.ts';
 
 /** Envelopes sealed in one transaction. */
@@ -35,9 +37,11 @@ interface Ready {
 	/** The devices that they are for. */
 	readonly others: readonly DeviceId[];
 	readonly more: boolean;
+	/** When something is due to be sealed again (own clock, ms). */
+	readonly nextDue: number | undefined;
 }
 
-const NOTHING: Ready = { envelopes: [], others: [], more: false };
+const NOTHING: Ready = { envelopes: [], others: [], more: false, nextDue: undefined };
 
 /** What a sealing leaves alone. */
 interface Held {
@@ -79,6 +83,7 @@ export function sealQueued(
 			envelopes: sealing.ready,
 			others: loaded.row.others,
 			more: sealing.count >= BATCH,
+			nextDue: sealing.nextDue,
 		};
 	});
 }
@@ -87,6 +92,7 @@ class Sealing {
 	readonly ready: ReadyEnvelope[] = [];
 	/** How many had to be sealed. */
 	count = 0;
+	nextDue: number | undefined;
 	readonly #work: Work;
 	#row: ChannelRow;
 	#state: GroupState;
@@ -133,6 +139,9 @@ class Sealing {
 				if (!(await isEntranceOpen(this.#work, this.#row.conversation))) return;
 				tx.delete('outbox', key);
 				await this.#small(undefined, row);
+				return;
+			case 'share':
+				await this.#share(key, row);
 				return;
 			case 'receipt':
 				if (this.#holdsReceipts) return;
@@ -222,6 +231,24 @@ class Sealing {
 		this.ready.push({ key, sealed });
 	}
 
+	/** The next part of a history, or the same once more where nobody said that it came. */
+	async #share(key: string, row: ShareRow): Promise<void> {
+		const { tx, clock } = this.#work;
+		let due = row.due;
+		if (due <= clock.now()) {
+			const part = await nextPart(this.#work, row);
+			if (!part) {
+				tx.delete('outbox', key);
+				return;
+			}
+			tx.put('outbox', key, part.row);
+			due = part.row.due;
+			const { group, part: number } = part.content;
+			await this.#put(undefined, { kind: 'history', group, part: number }, part.content);
+		}
+		this.nextDue = Math.min(due, this.nextDue ?? Infinity);
+	}
+
 	/** `key`: where it stands already, if it was sealed before. */
 	async #small(key: string | undefined, says: SmallRow): Promise<void> {
 		const { tx } = this.#work;
@@ -252,6 +279,11 @@ class Sealing {
 			}
 			case 'settled':
 				return { type: 'settled', envelopes: [...says.envelopes], counts: [...says.counts] };
+			case 'history':
+				// For another channel than it was sealed for; or the other side has it by now.
+				return contentAgain(this.#work, this.#row.conversation, says);
+			case 'historyTaken':
+				return { type: 'historyTaken', group: says.group, part: says.part };
 			default:
 				return says satisfies never;
 		}

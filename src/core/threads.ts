@@ -12,6 +12,7 @@ import {
 	type Carrier,
 	type ConversationRow,
 	type MessageRow,
+	type PersonRow,
 } from './records.ts';
 
 const SUMMARY_CHARACTERS = 140;
@@ -47,6 +48,22 @@ export function newConversation(
 		late: [],
 		unreadable: [],
 	};
+}
+
+/** Somebody who is not known yet. */
+export function putPerson(
+	tx: Transaction,
+	account: AccountId,
+	known: Pick<PersonRow, 'conversation' | 'profile' | 'lastSeen'>,
+): void {
+	tx.put('people', account, {
+		account,
+		verification: { kind: 'unverified' },
+		entry: undefined,
+		profileVersion: 0,
+		toldProfile: 0,
+		...known,
+	});
 }
 
 /** One line, whole graphemes: a family emoji is not cut in half. */
@@ -87,9 +104,14 @@ function isSaid({ body }: Pick<MessageRow, 'body'>): boolean {
 	return body.kind !== 'event';
 }
 
-/** Lines of the system wait for nobody to read them, nor does what comes from somebody who is blocked. */
+/** Lines of the system wait for nobody to read them, nor does what comes from somebody who is blocked, or was said before. */
 export function isNews(message: Pick<MessageRow, 'body' | 'mine' | 'quiet'>): boolean {
-	return !message.mine && isTold(message);
+	return !message.mine && isTold(message) && !isShared(message);
+}
+
+/** Somebody's word for what another said (SPEC HI-5). */
+export function isShared({ body }: Pick<MessageRow, 'body'>): boolean {
+	return body.kind === 'text' && body.sharedBy !== undefined;
 }
 
 /** What the list may show as the newest. */
@@ -115,7 +137,8 @@ async function mentionsMe(tx: Transaction, message: MessageRow): Promise<boolean
 
 /** Adds a message and brings the conversation's row up to date. False if this message is already there. */
 export async function addMessage(tx: Transaction, message: MessageRow): Promise<boolean> {
-	if ((await tx.get('messageKeys', message.id)) !== undefined) return false;
+	const twin = await tx.get('messageKeys', message.id);
+	if (twin !== undefined && !(await makesWay(tx, twin, message))) return false;
 	const conversation = await tx.get('conversations', message.conversation);
 	if (!conversation) return false;
 	const key = messageKey(message.conversation, message.position);
@@ -136,6 +159,14 @@ export async function addMessage(tx: Transaction, message: MessageRow): Promise<
 		archived: conversation.archived && (!isNews(message) || (conversation.muted && !isMention)),
 		late: isLate ? [...conversation.late, message.id].slice(-MOST_LATE) : conversation.late,
 	});
+	return true;
+}
+
+/** What its author sealed takes the place of what somebody else said that they said (SPEC HI-5). */
+async function makesWay(tx: Transaction, twin: string, message: MessageRow): Promise<boolean> {
+	const known = await tx.get('messages', twin);
+	if (!known || !isShared(known) || isShared(message)) return false;
+	await removeMessage(tx, known.id);
 	return true;
 }
 

@@ -1,7 +1,8 @@
 import * as v from 'valibot';
 import { describe, expect, test } from 'vitest';
 import { frame, frameUnion, parseCbor, writeCbor } from './codec.ts';
-import { cards, channelContexts, contents, whispers } from './content.ts';
+import { cards } from './cards.ts';
+import { channelContexts, contents, whispers } from './content.ts';
 import { REFUSALS, REFUSAL_CODES } from './errors.ts';
 import { bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
 import { downFrames, loginStatement, upFrames } from './frames.ts';

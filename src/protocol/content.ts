@@ -10,23 +10,15 @@ import {
 	MAX_EPHEMERAL_BYTES,
 	MAX_GROUP_MEMBERS,
 	MAX_GROUP_PICTURE_BYTES,
+	MAX_HISTORY_PART,
 	MAX_MENTIONS,
-	MAX_NAME_UNITS,
-	MAX_PICTURE_BYTES,
 	MAX_RECEIPT_IDS,
 	MAX_ROSTER_PEOPLE,
 	MAX_SNAPSHOT_KEYS,
 	MAX_TEXT_BYTES,
 } from './limits.ts';
-import { shownName } from './names.ts';
+import { nameField as name, profileSchema } from './cards.ts';
 
-/** What others call themselves is never taken as it comes (SPEC CO-9). */
-const name = v.pipe(
-	v.string(),
-	v.minLength(1),
-	v.maxLength(MAX_NAME_UNITS),
-	v.transform(shownName),
-);
 const message = id<MessageId>();
 
 /**
@@ -34,14 +26,6 @@ const message = id<MessageId>();
  * and 4 of counter. With the message id as tie-break it sorts the same on every device.
  */
 const order = v.pipe(v.string(), v.regex(/^[0-9a-f]{16}$/));
-
-/** A person's or business's name and picture, as they wish to be seen. */
-export const profileSchema = v.strictObject({
-	name,
-	/** WebP, JPEG or PNG; null for the monogram. */
-	picture: v.nullable(bytesUpTo(MAX_PICTURE_BYTES)),
-});
-export type Profile = v.InferOutput<typeof profileSchema>;
 
 const mention = v.strictObject({ account: accountId, at: uint, length: uint });
 
@@ -109,8 +93,41 @@ const turnedAway = frame(9, 'turnedAway', {
 	reason: v.picklist(['declined', 'full', 'closed']),
 });
 
-export const contents = frameUnion(text, receipt, profile, repair, settled, roster, turnedAway);
+/** As it stands on the device of who shares it; nothing proves that its author said so. */
+const shared = v.strictObject({
+	message,
+	order,
+	author: accountId,
+	sent: uint,
+	text: v.pipe(v.string(), v.maxBytes(MAX_TEXT_BYTES)),
+	replyTo: v.nullable(message),
+	mentions: v.fallback(v.optional(listUpTo(mention, MAX_MENTIONS)), undefined),
+});
+/** A part of a group's history, for who was added to it by the sender (SPEC HI). Only between the two. */
+const history = frame(12, 'history', {
+	group: id<GroupId>(),
+	/** From 0; the newest messages come first. */
+	part: uint,
+	messages: listUpTo(shared, MAX_HISTORY_PART),
+	/** Nothing follows. */
+	last: v.boolean(),
+});
+/** That part is stored: the next one may come. */
+const historyTaken = frame(13, 'historyTaken', { group: id<GroupId>(), part: uint });
+
+export const contents = frameUnion(
+	text,
+	receipt,
+	profile,
+	repair,
+	settled,
+	roster,
+	turnedAway,
+	history,
+	historyTaken,
+);
 export type Content = FrameValue<(typeof contents.shapes)[number]>;
+export type HistoryContent = Extract<Content, { type: 'history' }>;
 export type TextContent = Extract<Content, { type: 'text' }>;
 
 /** Application data of a channel's GroupContext. */
@@ -173,33 +190,12 @@ const signal = frame(3, 'signal', {
 export const whispers = frameUnion(typing, presence, signal);
 export type Whisper = FrameValue<(typeof whispers.shapes)[number]>;
 
-/** What an invite link shows, sealed with the link's secret (SPEC AD-5). */
-const card = frame(1, 'card', {
-	account: accountId,
-	profile: profileSchema,
-	/** A line of welcome in the inviter's words, or empty. */
-	welcome: textUpTo(1024),
-	keyPackage: bytesUpTo(MAX_CARD_BYTES),
-});
-/** The same behind the link of a group (SPEC JO-1). */
-const groupCard = frame(2, 'groupCard', {
-	/** Who made the link: their device is the one that lets people in. */
-	account: accountId,
-	/** Their name; the picture is left to those who are in. */
-	inviter: name,
-	keyPackage: bytesUpTo(MAX_CARD_BYTES),
-	group: id<GroupId>(),
-	name,
-	picture: v.nullable(bytesUpTo(MAX_GROUP_PICTURE_BYTES)),
-	/** People in it when the card was written. */
-	size: uint,
-	/** Whether somebody looks at each newcomer first. */
-	approval: v.boolean(),
-});
-export const cards = frameUnion(card, groupCard);
-export type Card = FrameValue<(typeof cards.shapes)[number]>;
-export type GroupCard = FrameValue<typeof groupCard>;
-
 /** What a commit of a group says of itself to its members, as its authenticated data. */
 const byLink = frame(1, 'byLink', {});
-export const commitNotes = frameUnion(byLink);
+/** Whoever commits shares this much of what was said before with those whom the commit adds (SPEC HI-1). */
+const sharing = frame(3, 'sharing', {
+	history: v.picklist(['last-25', 'last-100', 'days-14', 'all']),
+});
+export const commitNotes = frameUnion(byLink, sharing);
+export type CommitNote = FrameValue<(typeof commitNotes.shapes)[number]>;
+export type HistoryShare = FrameValue<typeof sharing>['history'];

@@ -43,6 +43,9 @@ export const MAX_GROUP_MEMBERS = 1024;
 export const MAX_SNAPSHOT_KEYS = 128;
 /** People that one frame for newcomers names. */
 export const MAX_ROSTER_PEOPLE = 64;
+/** Messages of a group's history that one newcomer is given, and that one part of it holds. */
+export const MAX_HISTORY_MESSAGES = 5_000;
+export const MAX_HISTORY_PART = 256;
 /** Message ids that one receipt may name. */
 export const MAX_RECEIPT_IDS = 512;
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { cards, contents } from './content.ts';
+import { cards } from './cards.ts';
+import { contents } from './content.ts';
 import { idFrom, type Address } from './ids.ts';
 import { MAX_CARD_BYTES, MAX_NAME_CHARACTERS, MAX_NAME_UNITS } from './limits.ts';
 import { cleanName, NO_NAME, shownName } from './names.ts';

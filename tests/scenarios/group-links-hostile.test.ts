@@ -3,13 +3,8 @@ import { expect, test } from 'vitest';
 import { smallCrypto } from '../../src/core/crypto/small-crypto.ts';
 import type { GroupLink } from '../../src/core/model.ts';
 import { requestsOf } from '../../src/core/group-requests.ts';
-import {
-	cards,
-	channelContexts,
-	contents,
-	type AskingContext,
-	type GroupCard,
-} from '../../src/protocol/content.ts';
+import { channelContexts, contents, type AskingContext } from '../../src/protocol/content.ts';
+import { cards, type GroupCard } from '../../src/protocol/cards.ts';
 import type { DownFrame } from '../../src/protocol/frames.ts';
 import {
 	fromBase64Url,

@@ -115,6 +115,20 @@ const contents: Examples = [
 		],
 	},
 	{ type: 'turnedAway', reason: 'full' },
+	{
+		...{ type: 'history', group: A, part: 1, last: true },
+		messages: [
+			{
+				...{ message: B, order: '0195a1b2c3d40001', author: ACCOUNT, sent: NOW, text: 'hi @Ana' },
+				...{ replyTo: C, mentions: [{ account: ACCOUNT, at: 3, length: 4 }] },
+			},
+			{
+				...{ message: C, order: '0195a1b2c3d40000', author: ACCOUNT, sent: NOW, text: 'ho' },
+				replyTo: null,
+			},
+		],
+	},
+	{ type: 'historyTaken', group: A, part: 1 },
 ];
 
 const channelContexts: Examples = [
@@ -145,7 +159,7 @@ const cards: Examples = [
 	},
 ];
 
-const commitNotes: Examples = [{ type: 'byLink' }];
+const commitNotes: Examples = [{ type: 'byLink' }, { type: 'sharing', history: 'days-14' }];
 
 export const EXAMPLES = {
 	...{ upFrames, downFrames, peerFrames, contents },

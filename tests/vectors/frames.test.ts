@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { cards } from '../../src/protocol/cards.ts';
 import {
-	cards,
 	channelContexts,
 	commitNotes,
 	contents,

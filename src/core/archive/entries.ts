@@ -65,7 +65,13 @@ const event = v.variant('kind', [
 			...(['described', 'pictured', 'frozen', 'recreated'] as const),
 		]),
 	}),
-	v.object({ kind: v.picklist(['added', 'joined-by-link', 'removed']), who }),
+	v.object({
+		kind: v.literal('added'),
+		who,
+		shared: v.optional(v.picklist(['last-25', 'last-100', 'days-14', 'all'])),
+	}),
+	v.object({ kind: v.literal('history'), count: uint }),
+	v.object({ kind: v.picklist(['joined-by-link', 'removed']), who }),
 	v.object({ kind: v.literal('left'), who: accountId }),
 	v.object({ kind: v.literal('renamed'), name }),
 	v.object({ kind: v.literal('role'), who: accountId, role }),
@@ -101,6 +107,7 @@ const knownBody = v.union([
 			text,
 			replyTo: v.optional(id<MessageId>()),
 			mentions: v.fallback(v.optional(listUpTo(mention, MAX_MENTIONS)), undefined),
+			sharedBy: v.optional(accountId),
 		}),
 		v.transform(({ replyTo, mentions, ...body }) => {
 			const sound = soundMentions(body.text, mentions);

@@ -68,7 +68,9 @@ async function* body(source: TranscriptSource, words: PageWords): AsyncGenerator
 			if (line !== '') yield `<p class="line" dir="auto">${escaped(line)}</p>\n`;
 			continue;
 		}
-		yield articleOf(message, { author, clock: clock.format(at), words, quotable });
+		const sharer = message.body.kind === 'text' && message.body.sharedBy;
+		const note = sharer ? words.sharedBy(names.get(sharer) ?? '') : '';
+		yield articleOf(message, { author, clock: clock.format(at), note, words, quotable });
 		remember(quotable, message);
 	}
 }
@@ -86,11 +88,13 @@ function remember(quotable: Map<string, string>, { id, body }: Message): void {
 interface Shown {
 	readonly author: string;
 	readonly clock: string;
+	/** Whose word it is, beside the time; or empty. */
+	readonly note: string;
 	readonly words: PageWords;
 	readonly quotable: ReadonlyMap<string, string>;
 }
 
-function articleOf(message: Message, { author, clock, words, quotable }: Shown): string {
+function articleOf(message: Message, { author, clock, note, words, quotable }: Shown): string {
 	const { body } = message;
 	const replyTo = body.kind === 'text' ? body.replyTo : undefined;
 	const quote = replyTo === undefined ? undefined : quotable.get(replyTo);
@@ -102,6 +106,7 @@ function articleOf(message: Message, { author, clock, words, quotable }: Shown):
 		quote === undefined ? '' : `<blockquote dir="auto">${escaped(quote)}</blockquote>`,
 		`<p dir="auto">${escaped(textOf(message, words))}</p>`,
 		`<time datetime="${iso}">${escaped(clock)}</time>`,
+		note === '' ? '' : ` <small dir="auto">${escaped(note)}</small>`,
 		'</article>\n',
 	].join('');
 }

@@ -55,6 +55,7 @@ function bodyOf({ body, author }: Message): Record<string, unknown> {
 			return {
 				...{ kind: 'text', text: body.text, replyTo: body.replyTo ?? null },
 				...(body.mentions && { mentions: body.mentions }),
+				...(body.sharedBy && { sharedBy: body.sharedBy }),
 			};
 		case 'event':
 			return eventOf(body.event, author);

@@ -30,6 +30,7 @@ const words: PageWords = {
 	newer: 'newer',
 	joined: 'joined',
 	safetyNumberChanged: 'changed',
+	sharedBy: (name) => `shared by ${name}`,
 	group: ({ kind }, { by = 'you', who }) => `${by}: ${kind} ${who.join('+')}`,
 };
 
@@ -160,6 +161,14 @@ describe('a chat as a page', () => {
 		const authors = [...page.matchAll(/<b dir="auto">([^<]*)/gu)].map(([, name]) => name);
 		expect(authors).toEqual(['Maya', 'Ben']);
 		expect(page).toContain('<title>Lake house</title>');
+	});
+
+	test('what was shared is written as the word of who shared it', async () => {
+		const body = { kind: 'text', text: 'before', replyTo: undefined, sharedBy: MAYA } as const;
+		const source = groupOf([{ ...messageAt(1, body, false), author: BEN }]);
+		expect(await whole(chatHtml(source, words))).toContain('<small dir="auto">shared by Maya<');
+		const json: unknown = JSON.parse(await whole(chatJson(source, { exported: 0, notes: 'N' })));
+		expect(json).toMatchObject({ messages: [{ author: BEN, text: 'before', sharedBy: MAYA }] });
 	});
 
 	test('a clock beyond the calendar does not end the export', async () => {

@@ -13,6 +13,8 @@ const LONGEST_RUN = 20_000;
 /** A page that leads has the mail within this time, or it is not going to. */
 const PAGE_NEEDS = 3_000;
 const MOST_SHOWN = 5;
+/** Rows of the outbox that are looked at for something to send. */
+const MOST_WAITING = 64;
 
 export interface OpenedMail extends Mail {
 	readonly locale: string | undefined;
@@ -32,13 +34,14 @@ export async function openMail(origin: string): Promise<OpenedMail> {
 		const [all, settings, queued] = await Promise.all([
 			createQueries(store).conversations(),
 			store.get('settings', ONLY),
-			store.list('outbox', { prefix: '', limit: 1 }),
+			store.list('outbox', { prefix: '', limit: MOST_WAITING }),
 		]);
 		return {
 			news: await newsOf(store, all, MOST_SHOWN),
 			preview: settings?.notificationPreview ?? 'full',
 			locale: settings?.locale,
-			waiting: queued.length > 0,
+			// What is shared waits for its newcomer, however often this wakes up.
+			waiting: queued.some(({ value }) => value.kind !== 'share'),
 		};
 	} finally {
 		store.close();

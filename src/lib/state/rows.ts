@@ -1,5 +1,5 @@
 // Turns messages into the rows of a conversation: days, the unread line, runs of one sender, lines of the system.
-import type { LogEvent, Message, MessageId, Position } from '../../core/model.ts';
+import type { AccountId, LogEvent, Message, MessageId, Position } from '../../core/model.ts';
 import { dayKey } from '../text/formats.ts';
 
 /** Place of a message among its neighbours by the same sender. */
@@ -105,6 +105,7 @@ function isRepeated(before: LogEvent, next: LogEvent): boolean {
 	if (before.kind === 'role' && next.kind === 'role') {
 		return before.role === next.role && next.role !== 'owner';
 	}
+	if (before.kind === 'added' && next.kind === 'added') return before.shared === next.shared;
 	return before.kind === next.kind && REPEATED.has(next.kind);
 }
 
@@ -125,11 +126,17 @@ function breakBefore(before: Message | undefined, message: Message, options: Row
 		day ||
 		unread ||
 		before.author !== message.author ||
+		sharerOf(before) !== sharerOf(message) ||
 		options.isFolded(before) !== options.isFolded(message) ||
 		isLine(before) ||
 		isLine(message) ||
 		Math.abs(message.sent - before.sent) >= RUN_PAUSE;
 	return { day, unread, run };
+}
+
+/** Whose word a message is, where not its author's. */
+function sharerOf({ body }: Message): AccountId | undefined {
+	return body.kind === 'text' ? body.sharedBy : undefined;
 }
 
 /** A line between the messages, which nobody says. */

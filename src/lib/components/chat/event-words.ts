@@ -17,6 +17,8 @@ interface Deed {
 	/** To whom. */
 	readonly who: string;
 	readonly mine: boolean;
+	/** A number as the reader writes it. */
+	readonly digits: (value: number) => string;
 }
 
 /** The line for what one person did; `events` are of one kind, in the order they happened. */
@@ -40,6 +42,7 @@ export function eventWords(
 		by: isolate(app.people.callName(author)),
 		who: namesOf(people, app),
 		mine: (event.kind === 'left' ? event.who : author) === me,
+		digits: app.look.formats.number,
 	});
 }
 
@@ -49,7 +52,7 @@ function isSameRule(one: LogEvent, other: Extract<LogEvent, { kind: 'policy' }>)
 
 /** The line of one event where names are all there is, as on an exported page; without `by` it was oneself. */
 export function writtenDeed(event: LogEvent, by: string | undefined, who: string): string {
-	return sentence(event, { by: isolate(by ?? ''), who, mine: by === undefined });
+	return sentence(event, { by: isolate(by ?? ''), who, mine: by === undefined, digits: String });
 }
 
 /** "you, Ben and 3 others". */
@@ -77,6 +80,8 @@ function sentence(event: LogEvent, deed: Deed): string {
 			return mine ? m.event_created_you() : m.event_created({ by });
 		case 'added':
 			return mine ? m.event_added_you({ who }) : m.event_added({ by, who });
+		case 'history':
+			return m.event_history({ by, n: deed.digits(event.count) });
 		case 'joined-by-link':
 			return mine ? m.event_linked_you({ who }) : m.event_linked({ by, who });
 		case 'removed':
@@ -110,7 +115,7 @@ function roleSentence(role: Role, { by, who, mine }: Deed): string {
 
 function changeSentence(
 	event: Extract<LogEvent, { kind: 'renamed' | 'described' | 'pictured' | 'policy' }>,
-	{ by, mine }: Deed,
+	{ by, mine }: Pick<Deed, 'by' | 'mine'>,
 ): string {
 	switch (event.kind) {
 		case 'renamed': {
