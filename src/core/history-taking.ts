@@ -92,4 +92,8 @@ async function tellShared(
 	const known = await tx.get('messageKeys', line.id);
 	if (known === undefined) await addMessage(tx, line);
 	else tx.put('messages', known, line);
+	// Nobody has to read their way through it: where nothing is unread yet, reading goes on below it.
+	const row = await tx.get('conversations', conversation);
+	if (!row || row.unread > 0 || row.readTo >= line.position) return;
+	tx.put('conversations', conversation, { ...row, readTo: line.position });
 }

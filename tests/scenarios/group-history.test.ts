@@ -90,6 +90,7 @@ describe('who is added', () => {
 		await world.pass(10_000);
 		const chat = await group.chat(zoe);
 		const row = await zoe.client.conversation(chat);
+		expect(row?.readTo).toBe((await allIn(group, zoe)).at(-1)?.position);
 		expect([row?.unread, row?.mentions, row?.last?.text]).toEqual([0, [], 'before']);
 		expect(row && (await newsOf(zoe.openStore(), [row], 5))).toEqual([]);
 		await zoe.client.markRead(chat, (await allIn(group, zoe)).at(-1)?.position ?? '');
@@ -99,6 +100,7 @@ describe('who is added', () => {
 		await group.say(ben, 'welcome');
 		await world.pass(5_000);
 		expect((await zoe.client.conversation(chat))?.unread).toBe(1);
+		expect(await zoe.client.firstUnread(chat)).toBe((await allIn(group, zoe)).at(-1)?.position);
 		expect(world.notes).toEqual([]);
 	});
 

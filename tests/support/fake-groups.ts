@@ -205,7 +205,8 @@ export class FakeGroups implements Pick<
 					...all,
 					...people.map((person) => ({ person, role: 'member' as const })),
 				]);
-				line(id, by, { kind: 'added', who: people.map(({ account }) => account) });
+				const who = people.map(({ account }) => account);
+				line(id, by, { kind: 'added', who, shared: intention.history });
 				return;
 			}
 			case 'remove':

@@ -137,6 +137,27 @@ test('another person, a message or the unread line in between begins a new line'
 	expect(lines(rows)).toEqual(['a ana 1', 'b ben 1', 'd ben 1', 'e ben 1']);
 });
 
+test('people who came with more or less of what was said before are told of in lines of their own', () => {
+	const given = (who: string): LogEvent => {
+		return { kind: 'added', who: [who as AccountId], shared: 'last-25' };
+	};
+	const events = [event('a', 'ana', given('ben')), event('b', 'ana', given('cem'))];
+	const rows = toRows([...events, event('c', 'ana', added('dov'))], HIDE);
+	expect(lines(rows)).toEqual(['a ana 2', 'c ana 1']);
+});
+
+test('what was shared and what was said are no run', () => {
+	const own = message('b', 'ben', at('10:00:12'));
+	const body = {
+		kind: 'text',
+		text: 'a',
+		replyTo: undefined,
+		sharedBy: 'ana' as AccountId,
+	} as const;
+	const rows = toRows([{ ...message('a', 'ben', at('10:00:10')), body }, own], HIDE);
+	expect(show(rows).filter((row) => row !== 'day')).toEqual(['a only', 'b only']);
+});
+
 test('what happens once stays a line of its own, as often as it happens', () => {
 	const once: LogEvent[] = [
 		{ kind: 'left', who: 'ana' as AccountId },

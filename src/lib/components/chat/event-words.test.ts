@@ -66,6 +66,7 @@ describe('who did what', () => {
 		['who left, told by an admin', ben, { kind: 'left', who: dov }, 'Dov left.'],
 		['oneself, told by an admin', ben, { kind: 'left', who: me }, 'You left the group.'],
 		['removed by nobody knows whom', me, { kind: 'removed', who: [me] }, 'You were removed.'],
+		['a history', ben, { kind: 'history', count: 1200 }, 'Earlier messages, shared by Ben: 1,200.'],
 		['a role', ben, { kind: 'role', who: me, role: 'admin' }, 'Ben made you admin.'],
 	];
 	for (const [what, by, event, line] of cases) {
