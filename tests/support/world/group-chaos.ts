@@ -1,6 +1,6 @@
 // One seeded run of a world with groups: people write, come, go and change things at once while everything that can fail
 // does; then all is mended, and everybody who is in a group sees the same of it, and nobody who is out sees more.
-import type { GroupIntention, Role } from '../../../src/core/model.ts';
+import type { GroupIntention, HistoryShare, Role } from '../../../src/core/model.ts';
 import { choose, FAULTS, type Counts, type Run } from './chaos-actions.ts';
 import { heal, type ChaosOutcome } from './chaos.ts';
 import type { Device } from './device.ts';
@@ -30,6 +30,8 @@ interface GroupRun {
 	/** Lost their state once: what was said to them by somebody who is gone by now, nobody says again. */
 	readonly losers: Set<Device>;
 	readonly said: { readonly by: Device; readonly id: string; readonly text: string }[];
+	/** What those who are added again get of what was said before. */
+	readonly history: HistoryShare | undefined;
 }
 
 /** Runs the world of `seed` to its end. Of `counts`, `rotations` are changes that were wanted. */
@@ -41,7 +43,8 @@ export async function runGroupChaos(seed: number): Promise<ChaosOutcome> {
 		...{ world, random, pairs: [], said: [], rivals: undefined, counts },
 		...{ names: new Map(), highest: new Map() },
 	};
-	const groups = await meet(world, random);
+	const history: HistoryShare | undefined = seed % 7 === 5 ? 'all' : undefined;
+	const groups = (await meet(world, random)).map((group) => ({ ...group, history }));
 	for (let steps = 60 + random.below(120); steps > 0; steps--) {
 		const each = random.pick(groups);
 		const what = random.fraction();
@@ -61,13 +64,13 @@ export async function runGroupChaos(seed: number): Promise<ChaosOutcome> {
 	return { complaints: found, counts, notes: world.notes, fingerprint: world.fingerprint };
 }
 
-async function meet(world: World, random: Seeded): Promise<GroupRun[]> {
+async function meet(world: World, random: Seeded): Promise<Omit<GroupRun, 'history'>[]> {
 	const count = 3 + random.below(4);
 	for (let index = 0; index < count; index++) await world.addDevice(`P${index}`);
 	const [first, ...others] = world.devices;
 	if (!first) throw new Error('nobody is there');
 	for (const other of others) await connect(world, first, other);
-	const groups: GroupRun[] = [];
+	const groups: Omit<GroupRun, 'history'>[] = [];
 	for (let index = 1 + random.below(2); index > 0; index--) {
 		const group = await groupAmong(world, first, { name: `G${index}`, others });
 		groups.push({
@@ -91,7 +94,10 @@ async function say({ group, devices, said }: GroupRun, random: Seeded): Promise<
 	if (id.length > 20) said.push({ by, id, text });
 }
 
-async function change({ group, devices, steady }: GroupRun, random: Seeded): Promise<number> {
+async function change(
+	{ group, devices, steady, history }: GroupRun,
+	random: Seeded,
+): Promise<number> {
 	const by = random.pick(devices);
 	const other = random.pick(devices);
 	if (!isUsable(by)) return 0;
@@ -103,7 +109,7 @@ async function change({ group, devices, steady }: GroupRun, random: Seeded): Pro
 		{ kind: 'policy', policy: { invite: random.pick(['everyone', 'admins']) } },
 		{ kind: 'policy', policy: { change: random.pick(['everyone', 'admins']) } },
 		{ kind: 'remove', account },
-		{ kind: 'add', people: [account] },
+		{ kind: 'add', people: [account], history },
 		{ kind: 'leave', successor: undefined },
 	];
 	const wanted = random.pick(intentions);
