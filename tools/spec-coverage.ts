@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const RULE = /^- \*\*([A-Z]{2}-\d+)\*\*/gm;
-const RULE_IN_TITLE = /\b(?:FR|HS|MB|AD|CH|GR|JO|HI|BL|RQ|WH|CO|PE|PU|CP|LI|ER)-\d+\b/g;
+const RULE_IN_TITLE = /\b(?:FR|HS|MB|AD|CH|GR|JO|HI|BL|RQ|DE|WH|CO|PE|PU|CP|LI|ER)-\d+\b/g;
 /** The first argument of it, test or describe, also behind `.each(...)(` and modifiers. */
 const TITLE = /\b(?:it|test|describe)\b[\w.]*\(\s*(['"`])((?:\\.|(?!\1)[^\\])*)\1/g;
 const TEST_FILE = /\.(test|spec)\.ts$|^tests\/contracts\/.*\.ts$/;

@@ -1,10 +1,11 @@
 // What opened content does to the conversation. Everything runs inside the inbox's transaction.
 import { contents, type Content, type TextContent } from '../protocol/content.ts';
-import type { MessageId } from '../protocol/ids.ts';
+import type { DeviceId, MessageId } from '../protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../protocol/limits.ts';
 import { isBlocked } from './blocking.ts';
 import { soundMentions, type Mention } from '../protocol/mentions.ts';
 import type { Work } from './context.ts';
+import { isStranger, learnDevices, sayRefused } from './device-pins.ts';
 import { noteReceipt } from './group-receipts.ts';
 import { mightWrite } from './group-sight.ts';
 import { partTaken } from './history-sharing.ts';
@@ -13,7 +14,7 @@ import type { Incoming } from './incoming.ts';
 import { positionOf } from './positions.ts';
 import { isFullRequest } from './requests.ts';
 import type { Opened, Transaction } from './ports.ts';
-import { entranceKey, type ChannelRow, type MessageRow } from './records.ts';
+import { entranceKey, ONLY, outboxKey, type ChannelRow, type MessageRow } from './records.ts';
 import {
 	answerRepair,
 	applySettled,
@@ -23,10 +24,13 @@ import {
 	placeLine,
 	removeUnreadable,
 } from './repairs.ts';
-import { addMessage, putPerson, queueReceipt, raiseDelivery } from './threads.ts';
+import { addMessage, isNotes, putPerson, queueReceipt, raiseDelivery } from './threads.ts';
+import { applyAgreement } from './agreement.ts';
+import { chunkArrived } from './transfer.ts';
 
 /** In larger groups nobody says that a message arrived: it would be many times what was written. */
 const MOST_TELLING = 31;
+const MOST_CONVERSATIONS = 20_000;
 
 interface OpenedMessage {
 	readonly row: ChannelRow;
@@ -117,7 +121,17 @@ async function applyDecoded(
 	content: Content,
 ): Promise<ChannelRow> {
 	const { tx, identity } = work;
-	const { row, opened } = message;
+	const { row, opened, incoming } = message;
+	const by = opened.sender;
+	const isOwn = by.account === identity.account;
+	// A profile may bring the list that says so; all else counts only from a device that is theirs (SPEC DE-2).
+	if (content.type !== 'profile') {
+		const holder = isOwn ? await tx.get('me', ONLY) : await tx.get('people', by.account);
+		if (isStranger(holder, by.device)) {
+			if (!isOwn) await sayRefused(work, by.account, { incoming, by });
+			return row;
+		}
+	}
 	switch (content.type) {
 		case 'text':
 			return applyText(work, message, content);
@@ -125,7 +139,7 @@ async function applyDecoded(
 			await applyReceipt(tx, message, content);
 			return row;
 		case 'profile':
-			await applyProfile(tx, message, content);
+			await applyProfile(work, message, content);
 			return row;
 		case 'repair':
 			if (content.device === identity.device) await answerRepair(tx, row, content);
@@ -140,6 +154,12 @@ async function applyDecoded(
 			return row;
 		case 'turnedAway':
 			return row; // means something only where somebody asks (SPEC JO-7)
+		case 'want':
+		case 'chunk':
+		case 'agree':
+		case 'note':
+			if (isOwn) await applyOwn(work, message, content);
+			return row;
 		case 'roster':
 			await applyRoster(work, message, content);
 			return row;
@@ -184,11 +204,25 @@ async function applyText(
 		carrier: undefined,
 	});
 	// Also for a twin: the first receipt may have been lost with the channel that carried it.
+	if (mine) await noteAudience(work, message, content.message);
 	const tells = !mine && !quiet && row.others.length <= MOST_TELLING;
 	if (tells) await queueReceipt(tx, row.conversation, { delivered: [content.message] });
 	if (quiet) return countOnly(tx, row, { device, count: content.count });
 	await seen(tx, account, incoming.at);
 	return countText(tx, row, { device, count: content.count });
+}
+
+/** What another own device sent to a group: whom it is delivered to is counted here as well. */
+async function noteAudience(
+	{ tx, groups, identity }: Work,
+	{ row, opened }: OpenedMessage,
+	id: MessageId,
+): Promise<void> {
+	if (!(await tx.get('conversations', row.conversation))?.group) return;
+	const accounts = groups.members(opened.state).map(({ account }) => account);
+	const audience = [...new Set(accounts)].filter((account) => account !== identity.account);
+	const known = await tx.get('receipts', id);
+	tx.put('receipts', id, { delivered: [], read: [], ...known, audience });
 }
 
 /** Of the people who are in the group; elsewhere nobody is mentioned (SPEC CO-11). */
@@ -230,15 +264,28 @@ async function applyReceipt(
 }
 
 async function applyProfile(
-	tx: Transaction,
-	{ row, opened }: OpenedMessage,
+	work: Work,
+	{ row, opened, incoming }: OpenedMessage,
 	content: Extract<Content, { type: 'profile' }>,
 ): Promise<void> {
-	const { account } = opened.sender;
+	const { tx, identity } = work;
+	const { account, device } = opened.sender;
+	const told = { incoming, by: opened.sender };
 	const here = await tx.get('conversations', row.conversation);
-	const { profile, version: profileVersion, address, keyPackage } = content;
+	const { profile, version: profileVersion, address, keyPackage, devices } = content;
+	if (account === identity.account) {
+		if (here?.hidden) await applyOwnProfile(work, { device, at: incoming.at }, content);
+		return;
+	}
+	if (devices) await learnDevices(work, { account, list: devices }, told);
+	const known = await tx.get('people', account);
+	if (isStranger(known, device)) return sayRefused(work, account, told);
 	if (here?.group)
 		tx.put('entrances', entranceKey.of(here.group, account), { address, keyPackage });
+	else if (known) {
+		const entrances = { ...known.entrances, [device]: { address, keyPackage } };
+		tx.put('people', account, { ...known, entrances });
+	}
 	const person = await tx.get('people', account);
 	if (!person || profileVersion < person.profileVersion) return;
 	const entry = here?.group ? person.entry : { address, keyPackage };
@@ -247,6 +294,63 @@ async function applyProfile(
 	const alone = await tx.get('conversations', person.conversation ?? '');
 	if (alone) tx.put('conversations', alone.id, { ...alone });
 	if (here?.group) tx.put('conversations', here.id, { ...here });
+}
+
+type OwnContent = Extract<Content, { type: 'want' | 'chunk' | 'agree' | 'note' }>;
+
+/** What the person's devices say to each other, and nobody else (SPEC DE-10, DE-11). */
+async function applyOwn(
+	work: Work,
+	{ row, opened, incoming }: OpenedMessage,
+	content: OwnContent,
+): Promise<void> {
+	const { tx, identity, clock } = work;
+	const self = await tx.get('conversations', row.conversation);
+	if (!self?.hidden) return;
+	const { device } = opened.sender;
+	const known = await tx.get('siblings', device);
+	if (known && known.heard < incoming.at)
+		tx.put('siblings', device, { ...known, heard: incoming.at });
+	switch (content.type) {
+		case 'want': {
+			if (content.to !== identity.device) return;
+			const { cursor } = content;
+			tx.put('outbox', outboxKey.chunk(self.id, device), { kind: 'chunk', to: device, cursor });
+			return;
+		}
+		case 'chunk':
+			if (content.to === identity.device) await chunkArrived(tx, device, content);
+			return;
+		case 'agree':
+			return applyAgreement(work, content);
+		case 'note': {
+			const all = await tx.list('conversations', { prefix: '', limit: MOST_CONVERSATIONS });
+			const notes = all.find(({ value }) => isNotes(value))?.value;
+			if (!notes) return;
+			const { message, order, sent, text, replyTo } = content;
+			await addMessage(tx, {
+				...{ id: message, conversation: notes.id, position: positionOf(order, message) },
+				...{ author: identity.account, device, mine: true, sent, received: clock.now() },
+				body: { kind: 'text', text, replyTo: replyTo ?? undefined },
+				...{ delivery: { kind: 'received' }, carrier: undefined },
+			});
+			return;
+		}
+		default:
+			content satisfies never;
+	}
+}
+
+/** Another own device says how to bring it into a channel, and what this person calls themselves. */
+async function applyOwnProfile(
+	{ tx }: Work,
+	{ device, at }: { readonly device: DeviceId; readonly at: number },
+	{ profile, version, address, keyPackage }: Extract<Content, { type: 'profile' }>,
+): Promise<void> {
+	const me = await tx.get('me', ONLY);
+	if (!me || isStranger(me, device)) return;
+	tx.put('siblings', device, { entrance: { address, keyPackage }, heard: at });
+	if (version > me.profileVersion) tx.put('me', ONLY, { ...me, profile, profileVersion: version });
 }
 
 /** Names until each person says their own: hearsay never replaces what somebody said of themselves (SPEC GR-7). */

@@ -18,7 +18,8 @@ import type {
 	Verification,
 } from './model.ts';
 import type { AccountSecret } from './ports.ts';
-import type { Entrance, GroupRow, ImportedRow } from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import type { Entrance, ImportedRow } from './records.ts';
 
 export interface AboutEntry {
 	readonly type: 'about';

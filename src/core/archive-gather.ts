@@ -3,11 +3,14 @@ import type { ArchiveEntry, ConversationEntry, MessageEntry } from './archive-en
 import type { AccountId } from './model.ts';
 import type { Progress } from './files.ts';
 import { isLive, writtenOf } from './model.ts';
+import type { ConversationId, Position } from './model.ts';
 import type { Clock, Store } from './ports.ts';
+import type { GroupRow } from './group-records.ts';
 import {
+	inConversation,
+	messageKey,
 	ONLY,
 	type ConversationRow,
-	type GroupRow,
 	type MessageRow,
 	type PersonRow,
 } from './records.ts';
@@ -45,9 +48,9 @@ export async function gather(
 		const groups = await store.list('groups', EVERYTHING);
 		const groupOf = new Map<string, GroupRow>(groups.map(({ key, value }) => [key, value]));
 		const rows = await store.list('conversations', EVERYTHING);
-		const conversations = rows.filter(({ value: { account, group, state, last } }) => {
+		const conversations = rows.filter(({ value: { account, group, state, last, hidden } }) => {
 			// Who was not accepted is not taken along.
-			if (state.kind === 'request') return false;
+			if (hidden || state.kind === 'request') return false;
 			// A request to join is this device's own; what was said in the group before is kept.
 			if ((state.kind === 'asking' || state.kind === 'turned-away') && !last) return false;
 			return (!account || known.has(account)) && (!group || groupOf.has(group));
@@ -124,6 +127,41 @@ async function* messageEntries(
 		after = page.at(-1)?.key;
 		if (after === undefined) return;
 	}
+}
+
+/** A page of what was said in a conversation, newest first and from before a place on; with who it is with. */
+export async function historyOf(
+	store: Store,
+	id: ConversationId,
+	{ before, limit }: { readonly before: Position; readonly limit: number },
+) {
+	const row = await store.get('conversations', id);
+	if (!row || row.hidden) return undefined;
+	const [person, group] = await Promise.all([
+		store.get('people', row.account ?? ''),
+		store.get('groups', row.group ?? ''),
+	]);
+	const rows = await store.list('messages', {
+		...{ prefix: inConversation(id), limit: limit + 1, newestFirst: true },
+		...(before !== '' && { before: messageKey(id, before) }),
+	});
+	return {
+		person: person && personEntry(person),
+		conversation: conversationEntry(row, { draft: '', group }),
+		messages: rows.slice(0, limit).map(({ value }) => {
+			return {
+				position: value.position,
+				entry: isPassedOn(value) ? messageEntry(value) : undefined,
+			};
+		}),
+		more: rows.length > limit,
+	};
+}
+
+/** What has not left yet comes by itself once it did. */
+function isPassedOn(row: MessageRow): boolean {
+	const { kind } = row.delivery;
+	return isKept(row) && kind !== 'queued' && kind !== 'failed';
 }
 
 /** What could not be opened is asked for again by the device that it came to; elsewhere it would never come. */

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { createQueries } from './client-queries.ts';
 import type { ConversationId, DeviceId, LogEvent } from './model.ts';
-import type { ConversationRow, GroupRow } from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import type { ConversationRow } from './records.ts';
 import { newConversation, putPerson } from './threads.ts';
 import { idFrom, type GroupId } from '../protocol/ids.ts';
 import {

@@ -63,6 +63,8 @@ export class Merge {
 	readonly #links: InviteRow[] = [];
 	#notes: ConversationId | undefined;
 	#settings: Partial<Settings> | undefined;
+	/** What is said of conversations and people stands here too, as it does on the other device of this person. */
+	readonly #isMirror: boolean;
 	#sameSelf = false;
 	#batch: MessageRow[] = [];
 	#read = 0;
@@ -70,11 +72,14 @@ export class Merge {
 	constructor(
 		{ store, crypto }: { readonly store: Store; readonly crypto: Pick<SmallCrypto, 'inviteKeys'> },
 		me: MeRow,
+		kind: 'join' | 'mirror' = 'join',
 	) {
+		this.#isMirror = kind === 'mirror';
 		this.#store = store;
 		this.#crypto = crypto;
 		this.#history = new History(store, { nothingKnown: false });
 		this.#me = me;
+		this.#sameSelf = this.#isMirror;
 	}
 
 	/** Messages taken so far. */
@@ -235,7 +240,8 @@ export class Merge {
 		known: ConversationRow | undefined,
 	): Promise<ConversationRow> {
 		const { pinned, muted, archived, created, generation, imported } = entry;
-		const base: ConversationRow = known ?? {
+		const mirrored = this.#isMirror ? { pinned, muted, archived, created } : {};
+		const base: ConversationRow = (known && { ...known, ...mirrored }) ?? {
 			...newConversation(id, entry.account, created),
 			...{ pinned, muted, archived, group: entry.group?.id },
 			...(imported && { imported }),
@@ -298,11 +304,12 @@ export class Merge {
 			tx.put('people', account, fresh);
 			return;
 		}
+		const { verification } = this.#isMirror ? found : known;
 		const newer = profileVersion > known.profileVersion ? { profile, profileVersion } : {};
 		const seen = Math.max(known.lastSeen ?? 0, found.lastSeen ?? 0);
 		const lastSeen = seen === 0 ? undefined : seen;
 		tx.put('people', account, {
-			...{ ...known, ...newer, lastSeen, entry: known.entry ?? way },
+			...{ ...known, ...newer, verification, lastSeen, entry: known.entry ?? way },
 			conversation: known.conversation ?? conversation,
 		});
 	}

@@ -25,7 +25,8 @@ export async function capsuleBytes(
 	if (!rows) return undefined;
 	const all: ArchiveEntry[] = [];
 	for await (const entry of rows) if (isKept(entry)) all.push(quiet(entry));
-	const secret = await recovery.exportAccount();
+	const exported = await recovery.exportAccount();
+	const secret = { ...exported, deviceList: me.deviceList ?? exported.deviceList };
 	const { profileVersion } = me;
 	for (const entries of everSmaller(all)) {
 		const bytes = await recovery.encode({ ...secret, profileVersion, entries });

@@ -1,9 +1,10 @@
 // Channels in the store: loading and saving the group behind one, and which channel of a conversation is in use.
 import { channelContexts, MAX_CONTEXT_BYTES } from '../protocol/content.ts';
-import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
+import type { AccountId, ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Work } from './context.ts';
 import type { FrozenGroup, GroupCrypto, GroupState, Transaction } from './ports.ts';
 import { outboxKey, type ChannelRow, type ConversationRow, type StagedRow } from './records.ts';
+import { catchUp } from './transfer.ts';
 
 /** Channels kept with one person; whoever still sends on one that is older sends anew on the one in use. */
 const MOST_CHANNELS = 8;
@@ -48,14 +49,20 @@ export function othersIn(groups: GroupCrypto, state: GroupState, self: DeviceId)
 	return groups.members(state).flatMap(({ device }) => (device === self ? [] : [device]));
 }
 
-export function encodeGeneration(generation: number): Uint8Array {
-	return channelContexts.encode({ type: 'about', generation });
+export interface ShownList {
+	readonly account: AccountId;
+	readonly list: Uint8Array;
+}
+
+/** The context of a channel between two people; `lists`: of their devices (SPEC DE-3). */
+export function encodeAbout(generation: number, lists: readonly ShownList[]): Uint8Array {
+	return channelContexts.encode({ type: 'about', generation, lists: [...lists] });
 }
 
 /** 0 for a context that we cannot read: then only the channel id decides. */
 export function decodeGeneration(context: Uint8Array): number {
 	const decoded = channelContexts.decode(context, MAX_CONTEXT_BYTES);
-	return decoded.ok && decoded.value.type !== 'asking' ? decoded.value.generation : 0;
+	return decoded.ok && 'generation' in decoded.value ? decoded.value.generation : 0;
 }
 
 /**
@@ -142,6 +149,7 @@ export async function breakUpTo(
 	}
 	const [first] = await rowsOf(tx, conversation);
 	if (!first || first.status === 'broken') queueProfile(tx, id);
+	await catchUp(tx, conversation);
 }
 
 /** A group's channel whose state is not here, or not the group's any more: the outbox fetches it (SPEC CH-12). */

@@ -139,6 +139,7 @@ describe('importing a chat', () => {
 		const client = openClient({
 			...ports(store),
 			relay: { look: () => Promise.resolve(undefined) },
+			linkThisDevice: () => Promise.reject(new Error('nobody links this')),
 			comeBack: () => Promise.reject(new Error('nobody comes back here')),
 			random: { bytes: (length) => new Uint8Array(length), fraction: () => 0 },
 			engine: {} as never,

@@ -14,7 +14,8 @@ import {
 	type LinkTerms,
 } from './model.ts';
 import type { Clock, Result, Store, Transaction } from './ports.ts';
-import { ONLY, type GroupRow, type InviteRow } from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import { ONLY, type InviteRow } from './records.ts';
 
 export type GroupLinkDoor = Pick<
 	Client,

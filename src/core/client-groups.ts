@@ -21,7 +21,8 @@ import {
 } from './model.ts';
 import { nextOrder } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
-import { entranceKey, ONLY, outboxKey, type GroupRow } from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import { entranceKey, ONLY, outboxKey } from './records.ts';
 import { newConversation } from './threads.ts';
 
 /** Changes of one group that may wait; more is a broken screen. */

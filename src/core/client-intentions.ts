@@ -18,28 +18,26 @@ import {
 } from './model.ts';
 import { nextOrder, positionOf } from './positions.ts';
 import type { Result, Store, Transaction } from './ports.ts';
+import type { GroupRow } from './group-records.ts';
 import {
-	inConversation,
 	messageKey,
 	MOST_INVITES,
 	ONLY,
 	outboxKey,
 	type ConversationRow,
-	type GroupRow,
 	type MeRow,
 	type MessageRow,
 } from './records.ts';
 import {
 	addMessage,
-	isNews,
+	isNotes,
 	newConversation,
 	queueReceipt,
+	readUpTo,
 	removeMessage,
 	writeDelivery,
 } from './threads.ts';
 
-/** Messages that one reading can cover; more than anybody reads at once. */
-const MOST_READ = 20_000;
 /** A text that has to be sealed yet. */
 const UNSEALED = { kind: 'text', sealed: undefined, replaces: undefined } as const;
 
@@ -227,6 +225,10 @@ async function writeText(
 		carrier: undefined,
 	});
 	if (!isNote) tx.put('outbox', outboxKey.text(id, position), UNSEALED);
+	else if (me.self) {
+		const key = messageKey(id, position);
+		tx.put('outbox', outboxKey.note(me.self, message.id), { kind: 'note', key });
+	}
 	tx.delete('drafts', id);
 	return { ok: true, value: message.id };
 }
@@ -235,10 +237,6 @@ async function writeText(
 function mentionsIn({ text, mentions }: Written, group: GroupRow | undefined): Written['mentions'] {
 	const members = mentions.filter(({ account }) => group && roleIn(group, account));
 	return soundMentions(text, members.slice(0, MAX_MENTIONS));
-}
-
-function isNotes({ account, group }: ConversationRow): boolean {
-	return !account && !group;
 }
 
 async function failedMessage(tx: Transaction, id: MessageId): Promise<MessageRow | undefined> {
@@ -267,29 +265,13 @@ async function discardFailed(tx: Transaction, id: MessageId): Promise<void> {
 }
 
 async function markRead(tx: Transaction, id: ConversationId, upTo: Position): Promise<void> {
+	const ids = await readUpTo(tx, id, upTo);
 	const conversation = await tx.get('conversations', id);
-	if (!conversation) return;
-	const { readTo, late } = conversation;
-	if (upTo <= readTo && late.length === 0) return;
-	const prefix = inConversation(id);
-	const after = messageKey(id, readTo);
-	const since = await tx.list('messages', { prefix, after, limit: MOST_READ });
-	const theirs = since.map(({ value }) => value).filter(isNews);
-	const read = theirs.filter(({ position }) => position <= upTo);
-	const end = upTo > readTo ? upTo : readTo;
-	tx.put('conversations', id, {
-		...conversation,
-		readTo: end,
-		late: [],
-		mentions: (conversation.mentions ?? []).filter((position) => position > end),
-		unread: theirs.length - read.length,
-	});
-	if (!(await isHeard(tx, conversation))) return;
-	const told = read.filter(({ body }) => body.kind === 'text').map((each) => each.id);
-	const ids = await notOfBlocked(tx, [...late, ...told]);
-	if (ids.length === 0) return;
+	if (!conversation || !(await isHeard(tx, conversation))) return;
+	const told = await notOfBlocked(tx, ids);
+	if (told.length === 0) return;
 	const settings = await tx.get('settings', ONLY);
-	if (settings?.readReceipts !== false) await queueReceipt(tx, id, { read: ids });
+	if (settings?.readReceipts !== false) await queueReceipt(tx, id, { read: told });
 }
 
 /** Whether there is somebody to tell. Where a link would have to be used first, reading is no reason to use it (AD-6). */

@@ -15,12 +15,12 @@ import {
 	type Person,
 } from './model.ts';
 import type { Store } from './ports.ts';
+import type { GroupRow } from './group-records.ts';
 import {
 	inConversation,
 	messageKey,
 	ONLY,
 	type ConversationRow,
-	type GroupRow,
 	type MeRow,
 	type MessageRow,
 	type PersonRow,
@@ -93,6 +93,7 @@ function viewConversation(row: ConversationRow, known: Known): Conversation {
 		unreadable: _unreadable,
 		imported: _imported,
 		asking: _asking,
+		hidden: _hidden,
 		...rest
 	} = row;
 	const draft = writtenOf(known.draft ?? '');
@@ -124,7 +125,7 @@ export function createQueries(store: Store): Queries {
 		conversations: () => listConversations(store),
 		async conversation(id) {
 			const row = await store.get('conversations', id);
-			if (!row) return undefined;
+			if (!row || row.hidden) return undefined;
 			const [person, group, author, draft, me, blocked] = await Promise.all([
 				store.get('people', row.account ?? ''),
 				store.get('groups', row.group ?? ''),
@@ -188,7 +189,7 @@ async function listConversations(store: Store): Promise<Conversation[]> {
 		.filter(({ value }) => {
 			const isBlockedNow = value.account !== undefined && blocked.has(value.account);
 			const isUnwanted = value.state.kind === 'request' || isBlockedNow;
-			return !isEmpty(value) || !isUnwanted;
+			return !value.hidden && (!isEmpty(value) || !isUnwanted);
 		})
 		.map(({ key, value }) => {
 			return viewConversation(value, {

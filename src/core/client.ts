@@ -2,6 +2,7 @@
 // it writes intentions to the store, and the engine, wherever it runs, sees them there and carries them out.
 import { createBlockingDoor } from './client-blocking.ts';
 import { createGroupDoor } from './client-groups.ts';
+import type { DeviceDoor } from './client-devices.ts';
 import type { GroupLinkDoor } from './client-group-links.ts';
 import type { ReportDoor } from './client-reports.ts';
 import { createIntentions } from './client-intentions.ts';
@@ -16,6 +17,10 @@ import { placeOf, type StoreName } from './records.ts';
 import type {
 	AccountId,
 	ComeBackFailure,
+	DeviceRefusal,
+	LinkingDevice,
+	OwnDevice,
+	Transfer,
 	Conversation,
 	ConversationId,
 	GroupIntention,
@@ -110,6 +115,20 @@ export interface Client {
 	 * are here when it resolves; messages are not among what comes back.
 	 */
 	comeBack(code: string): Promise<Result<Me, ComeBackFailure>>;
+
+	/** Shows what makes this browser one more device of a person; only before `start`. */
+	linkThisDevice(): Promise<LinkingDevice>;
+	/** The person's devices, oldest first; empty before there was a second. */
+	devices(): Promise<readonly OwnDevice[]>;
+	/**
+	 * Lets the browser in that shows `fragment`, with everything that this person has. Ask them before: who is let in is them.
+	 * Resolves when it is wanted; it comes when both are online.
+	 */
+	linkDevice(fragment: string): Promise<Result<undefined, DeviceRefusal>>;
+	/** Takes a device out: it gets nothing any more, and says so. */
+	removeDevice(device: DeviceId): Promise<void>;
+	/** History that comes from another device; undefined where none does. */
+	transfer(): Promise<Transfer | undefined>;
 
 	/** Pinned first, then by newest message. */
 	conversations(): Promise<readonly Conversation[]>;
@@ -280,6 +299,8 @@ export interface ClientPorts {
 	files(): Promise<Files>;
 	/** See {@link Client.comeBack}. */
 	comeBack(code: string): Promise<Result<Me, ComeBackFailure>>;
+	/** See {@link Client.linkThisDevice}. */
+	linkThisDevice(): Promise<LinkingDevice>;
 	/** Makes the keys of this device and keeps them; the same ones if it was asked before, in any tab. */
 	createIdentity(): Promise<{ readonly account: AccountId; readonly device: DeviceId }>;
 }
@@ -302,6 +323,8 @@ export function openClient(ports: ClientPorts): Client {
 		...createVerification(ports),
 		files: () => ports.files(),
 		comeBack: (code) => ports.comeBack(code),
+		linkThisDevice: () => ports.linkThisDevice(),
+		...lazyDeviceDoor(ports),
 		setTyping: (id, on) => engine.setTyping(id, on),
 		enableNotifications: () => engine.enableNotifications(),
 		testNotification: () => engine.testNotification(),
@@ -352,6 +375,21 @@ function lazyGroupLinkDoor(ports: ClientPorts): GroupLinkDoor {
 	};
 }
 
+/** As few people open this one. */
+function lazyDeviceDoor(ports: ClientPorts): DeviceDoor {
+	let door: Promise<DeviceDoor> | undefined;
+	const open = () =>
+		(door ??= import('./client-devices.ts').then(({ createDeviceDoor }) =>
+			createDeviceDoor(ports),
+		));
+	return {
+		devices: async () => (await open()).devices(),
+		linkDevice: async (fragment) => (await open()).linkDevice(fragment),
+		removeDevice: async (device) => (await open()).removeDevice(device),
+		transfer: async () => (await open()).transfer(),
+	};
+}
+
 const NOTHING: Change = {
 	me: false,
 	settings: false,
@@ -367,7 +405,9 @@ function changeOf(touched: readonly Touched[]): Change {
 	const keys = (name: StoreName) =>
 		touched.filter(({ store }) => store === name).map(({ key }) => key as ConversationId);
 	return {
-		me: keys('me').length > 0 || keys('recovery').length > 0,
+		me: ['me', 'recovery', 'siblings', 'transfer'].some(
+			(name) => keys(name as StoreName).length > 0,
+		),
 		settings: keys('settings').length > 0,
 		invites: keys('invites').length > 0,
 		blocked: keys('blocks').length > 0,

@@ -7,17 +7,18 @@ import type { EngineContext, Work } from './context.ts';
 import { askingArrived, dropAsking, stageAsking } from './group-asking.ts';
 import { stopAsking } from './group-requests.ts';
 import { stageGroupFounding, stageNext, tellNotDone } from './group-changes.ts';
+import { contactEntrances, forgetAddresses, hasWrongDevices } from './own-devices.ts';
 import { stageResync } from './group-mending.ts';
 import { commitSettled, stageFounding, stageRotation } from './groups.ts';
 import type { ConversationState } from './model.ts';
 import type { Question, RelaySession } from './relay-session.ts';
+import { isDeviceIntention } from './device-records.ts';
 import {
 	entranceKey,
 	inConversation,
 	outboxKey,
 	type ChannelRow,
 	type ConversationRow,
-	type Entrance,
 } from './records.ts';
 import { writeDelivery } from './threads.ts';
 
@@ -109,7 +110,7 @@ class CommitDesk implements Commits {
 	}
 
 	async advance({ id, group }: ConversationRow): Promise<void> {
-		if (!group) return this.#rotate(id);
+		if (!group) return (await this.#takeOver(id)) ? undefined : this.#rotate(id);
 		const row = await this.#context.persist((tx) => stageNext({ ...this.#context, tx }, id));
 		if (row) this.#ask(row);
 		else await this.#awaitTurn(id);
@@ -156,6 +157,25 @@ class CommitDesk implements Commits {
 		this.#events.later(conversation, wait);
 	}
 
+	/** Founds a newer channel where the one in use has not the devices that it should; true if it did. */
+	async #takeOver(id: ConversationId): Promise<boolean> {
+		const key = outboxKey.devices(id);
+		if (!(await this.#context.store.get('outbox', key))) return false;
+		const row = await this.#context.persist(async (tx) => {
+			const work = { ...this.#context, tx };
+			const conversation = await tx.get('conversations', id);
+			const used = await tx.get('channels', conversation?.channels[0] ?? '');
+			if (!conversation || !used || !(await hasWrongDevices(tx, conversation, used))) {
+				tx.delete('outbox', key);
+				return undefined;
+			}
+			// Without a way to the other side it waits for their profile, which wakes this again.
+			return stageFounding(work, conversation);
+		});
+		if (row) this.#ask(row);
+		return row !== undefined;
+	}
+
 	async #rotate(conversation: ConversationId): Promise<void> {
 		const { store } = this.#context;
 		const prefix = outboxKey.rotations(conversation);
@@ -175,10 +195,8 @@ class CommitDesk implements Commits {
 			const work = { ...this.#context, tx };
 			const conversation = await tx.get('conversations', id);
 			if (!conversation) return undefined;
-			for (const entrance of await entrancesOf(work, conversation)) {
-				const row = await stageFounding(work, conversation, entrance);
-				if (row) return row;
-			}
+			const row = await stageFounding(work, conversation);
+			if (row) return row;
 			await refuse(work, conversation, { kind: 'refused', reason: 'unknown' });
 			return undefined;
 		});
@@ -251,10 +269,17 @@ class CommitDesk implements Commits {
 			return;
 		}
 		this.#doubted.delete(row.channel);
+		// Of several addresses the refusal does not say which.
+		const isOne = (row.staged?.add.length ?? 0) < 2 || !code.startsWith('address-');
+		const closed = isOne ? undefined : await closedAmong(this.#context, row);
+		if (closed?.length === 0) {
+			this.#events.later(row.conversation, wait);
+			return;
+		}
 		await this.#context.persist(async (tx) => {
 			const fresh = await tx.get('channels', row.channel);
 			if (!fresh?.staged || fresh.staged.envelope !== row.staged?.envelope) return;
-			await giveUpChannel({ ...this.#context, tx }, fresh, code);
+			await giveUpChannel({ ...this.#context, tx }, fresh, { code, closed });
 		});
 		this.#events.settled(row.conversation);
 	}
@@ -323,6 +348,7 @@ async function dropStaged(
 	const asked = await tx.get('outbox', change);
 	tx.delete('outbox', change);
 	if (asked?.kind !== 'change' || asked.intention.kind === 'found') return;
+	if (isDeviceIntention(asked.intention)) return;
 	await tellNotDone(work, row.conversation, asked.intention);
 }
 
@@ -337,24 +363,27 @@ async function forgetEntrances(
 ): Promise<void> {
 	if (closed.length === 0) return;
 	for (const { value: person } of await tx.list('people', EVERYBODY)) {
-		if (person.entry && closed.includes(person.entry.address)) {
-			tx.put('people', person.account, { ...person, entry: undefined });
+		const known = [person.entry, ...Object.values(person.entrances ?? {})];
+		if (known.some((entrance) => entrance && closed.includes(entrance.address))) {
+			await forgetAddresses(tx, closed, person.account);
 		}
 	}
+	await forgetAddresses(tx, closed, undefined);
 	const range = { prefix: entranceKey.group(id), limit: EVERYBODY.limit };
 	for (const { key, value } of await tx.list('entrances', range)) {
 		if (closed.includes(value.address)) tx.delete('entrances', key);
 	}
 }
 
-/** Ways to found a channel with the person of this conversation, the best first. */
-async function entrancesOf({ tx }: Work, conversation: ConversationRow): Promise<Entrance[]> {
-	const person = conversation.account && (await tx.get('people', conversation.account));
-	return [person?.entry, conversation.entry].filter((entrance) => entrance !== undefined);
-}
-
 /** This channel will not work. The next pump founds another, unless nobody can be reached that way any more. */
-export async function giveUpChannel(work: Work, row: ChannelRow, code: RefusalCode): Promise<void> {
+export async function giveUpChannel(
+	work: Work,
+	row: ChannelRow,
+	{
+		code,
+		closed = row.staged?.add.map(({ address }) => address) ?? [],
+	}: { readonly code: RefusalCode; readonly closed?: readonly Address[] | undefined },
+): Promise<void> {
 	const { tx } = work;
 	const conversation = await tx.get('conversations', row.conversation);
 	if (!conversation) return;
@@ -364,14 +393,11 @@ export async function giveUpChannel(work: Work, row: ChannelRow, code: RefusalCo
 	const ranked = await rankChannel(tx, conversation, broken);
 	const reason = ADDRESS_CODES.find((each) => code === `address-${each}`);
 	if (row.status !== 'founding' || !reason) return;
-	const closed = row.staged?.add.map(({ address }) => address) ?? [];
-	const person = conversation.account && (await tx.get('people', conversation.account));
-	if (person?.entry && closed.includes(person.entry.address)) {
-		// They withdrew what they gave us; a newer link of theirs may still be open.
-		tx.put('people', person.account, { ...person, entry: undefined });
-	}
-	const left = await entrancesOf(work, ranked);
-	if (left.some(({ address }) => !closed.includes(address))) return;
+	// They withdrew what they gave us; a newer link of theirs may still be open.
+	await forgetAddresses(tx, closed, conversation.account);
+	const invite = ranked.entry && !closed.includes(ranked.entry.address) ? ranked.entry : undefined;
+	const account = conversation.account;
+	if (account && (await contactEntrances(work, account, invite)).size > 0) return;
 	await refuse(work, ranked, { kind: 'refused', reason });
 }
 

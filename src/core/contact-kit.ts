@@ -11,6 +11,7 @@ import {
 } from '../protocol/ids.ts';
 import { MAX_ROSTER_PEOPLE } from '../protocol/limits.ts';
 import type { EngineContext, Work } from './context.ts';
+import { ownList } from './device-pins.ts';
 import type { Transaction } from './ports.ts';
 import type { RelaySession } from './relay-session.ts';
 import { entranceKey, ONLY, type Entrance, type KeyPackageRow } from './records.ts';
@@ -40,7 +41,8 @@ export async function profileContent(
 	const { address, keyPackage, person, group } = kit;
 	if (group) tx.put('groups', group.group, { ...group, toldProfile: version });
 	else if (person) tx.put('people', person.account, { ...person, toldProfile: version });
-	return { type: 'profile', profile, version, address, keyPackage };
+	const devices = await ownList(work);
+	return { type: 'profile', profile, version, address, keyPackage, devices };
 }
 
 /**
@@ -60,11 +62,17 @@ export async function entranceToSelf(
 	return kitOf(work, conversation);
 }
 
+/** How this person's other devices bring this one into a channel. */
+export function kitForOwn(work: Work): Promise<Entrance & { readonly registered: boolean }> {
+	return kitFor(work, work.identity.account, { kind: 'own' });
+}
+
 /** Makes the kit at the first time, and anew when its keys are old; undefined for notes. */
 async function kitOf(work: Work, conversation: ConversationId) {
 	const { tx } = work;
-	const { account, group: id } = (await tx.get('conversations', conversation)) ?? {};
+	const { account, group: id, hidden } = (await tx.get('conversations', conversation)) ?? {};
 	const group = await tx.get('groups', id ?? '');
+	if (group && hidden) return { ...(await kitForOwn(work)), group, person: undefined };
 	if (group) {
 		const purpose = { kind: 'group', group: group.group } as const;
 		return { ...(await kitFor(work, group.group, purpose)), group, person: undefined };

@@ -1,7 +1,9 @@
 // What every part of the engine is given: the world's ports, and the few things they share.
 import type { CapsuleKeeping } from './capsule-standing.ts';
 import type { Lanes } from './lanes.ts';
+import type { HistoryKeeping } from './transfer.ts';
 import type {
+	AccountPort,
 	Clock,
 	GroupCrypto,
 	Identity,
@@ -19,9 +21,12 @@ import { idFrom, type EnvelopeId } from '../protocol/ids.ts';
 export interface EnginePorts {
 	readonly store: Store;
 	readonly identity: Identity;
+	readonly account: AccountPort;
 	readonly groups: GroupCrypto;
 	readonly crypto: SmallCrypto;
 	readonly relay: RelayLink;
+	/** Undefined where history is not handed on: a service worker runs for seconds. */
+	readonly history: HistoryKeeping | undefined;
 	/** Undefined where no capsule is kept: a service worker runs for seconds. */
 	readonly capsules: CapsuleKeeping | undefined;
 	/** Undefined where there is no WebRTC. */

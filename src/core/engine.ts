@@ -3,10 +3,12 @@
 import type { ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Whisper } from '../protocol/content.ts';
 import { blockedPeople, isListenedTo, mayBeTold } from './blocking.ts';
+import { isWorthTelling, tellOthers } from './agreement.ts';
 import { createAcknowledgements } from './acknowledgements.ts';
 import { syncContactAddresses } from './contact-kit.ts';
 import { capsuleStanding, type CapsuleKeeper } from './capsule-standing.ts';
 import { createPersist, type EngineContext, type EnginePorts } from './context.ts';
+import { syncOffers } from './device-offers.ts';
 import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
 import { syncRequests } from './group-links.ts';
@@ -17,6 +19,8 @@ import { createOutbox, type Outbox } from './outbox.ts';
 import { createPeerMesh, type PeerMesh } from './peers.ts';
 import { breakStuckChannels, mendChannels, tellProfile, upkeep } from './mending.ts';
 import type { LiveState } from './model.ts';
+import { lookAfterDevices } from './own-devices.ts';
+import { askAgainForHistory } from './transfer.ts';
 import { createPresence, type PresenceBoard } from './presence.ts';
 import type { StoreFailure, Touched } from './ports.ts';
 import {
@@ -30,6 +34,9 @@ import { createWhisperSealer, type HeardWhisper, type WhisperSealer } from './wh
 
 /** ms; smaller corrections of the clock are not written down. */
 const SKEW_WORTH_KEEPING = 1_000;
+const LOOK_AFTER_DEVICES = 60_000;
+/** users.md: read on one device, and gone on the other within two seconds. */
+const TELL_AFTER = 1_000;
 const UPKEEP_EVERY = 24 * 60 * 60_000;
 /** Whispers kept for a moment because their epoch is not reached yet. */
 const MOST_EARLY = 32;
@@ -38,7 +45,9 @@ const MOST_HEARD = 2_000;
 /** Other devices of a channel that are linked to directly. */
 const MOST_LINKED = 8;
 /** What the relay must hear of: own addresses, and what is decided of requests. */
-const TOLD_TO_RELAY: ReadonlySet<string> = new Set(['invites', 'contactAddresses', 'requests']);
+const TOLD_TO_RELAY: ReadonlySet<string> = new Set([
+	...['invites', 'contactAddresses', 'requests', 'offers'],
+]);
 
 export interface EngineEvents {
 	readonly live: (state: LiveState) => void;
@@ -92,6 +101,10 @@ class RunningEngine implements Engine {
 	#isOurs = false;
 	/** Where there is a recovery code: until the relay was asked how it stands. */
 	#holdsBack = false;
+	/** What changed and may have to be told to the person's other devices. */
+	#changed: Touched[] = [];
+	#devicesPlanned = false;
+	#transferPlanned = false;
 	#skew = 0;
 	#upkeepDue = 0;
 	#stopped = false;
@@ -123,7 +136,7 @@ class RunningEngine implements Engine {
 		this.session = startRelaySession(ports, this.#relayEvents());
 		this.#unwatch = ports.store.watch((rows) => this.#touched(rows));
 		context.lanes.run('start', async () => {
-			if ((await ports.store.get('me', ONLY))?.signedOut !== undefined) this.#leaveStage();
+			await this.#leaveIfSignedOut();
 			const { digest } = (await ports.store.get('recovery', ONLY)) ?? {};
 			this.#holdsBack = digest !== undefined && !this.#isOurs;
 		});
@@ -220,7 +233,12 @@ class RunningEngine implements Engine {
 		};
 	}
 
-	/** The account was recovered on another device: nothing is sent from here any more, and nothing fetched. */
+	async #leaveIfSignedOut(): Promise<void> {
+		const { signedOut } = (await this.#context.store.get('me', ONLY)) ?? {};
+		if (signedOut !== undefined) this.#leaveStage();
+	}
+
+	/** The account was recovered on another device, or another took this one out: nothing is sent from here any more, and nothing fetched. */
 	#leaveStage(): void {
 		this.session.stop();
 		this.#mesh.stop();
@@ -251,6 +269,8 @@ class RunningEngine implements Engine {
 		await this.#outbox.pumpAll();
 		await this.#presence.announce();
 		this.#events.caughtUp();
+		this.#lookAfterDevices();
+		this.#lookAfterTransfer(0);
 		context.lanes.run('capsule', () => this.#capsules?.keep() ?? Promise.resolve());
 		const now = context.clock.now();
 		if (now < this.#upkeepDue) return;
@@ -278,6 +298,7 @@ class RunningEngine implements Engine {
 		}
 		await syncInvites(this.#context, this.session);
 		await syncRequests(this.#context, this.session);
+		await syncOffers(this.#context, this.session);
 	}
 
 	/** To the devices directly where all are linked, else to everybody in the channel who is connected. */
@@ -360,6 +381,40 @@ class RunningEngine implements Engine {
 		}
 	}
 
+	/** A while after own devices changed: whoever changed them looks at once, and is through with it by then. */
+	#lookAfterDevices(): void {
+		if (this.#devicesPlanned) return;
+		this.#devicesPlanned = true;
+		this.#context.clock.schedule(LOOK_AFTER_DEVICES, () => {
+			this.#devicesPlanned = false;
+			this.#context.lanes.run('devices', () => lookAfterDevices(this.#context));
+		});
+	}
+
+	/** As long as history is missing it is asked for. */
+	#lookAfterTransfer(wait: number): void {
+		if (this.#transferPlanned) return;
+		this.#transferPlanned = true;
+		this.#context.clock.schedule(wait, () => {
+			this.#transferPlanned = false;
+			this.#context.lanes.run('transfer', async () => {
+				const again = await askAgainForHistory(this.#context);
+				if (again !== undefined) this.#lookAfterTransfer(again);
+			});
+		});
+	}
+
+	/** All that changes within a moment is told together. */
+	#tellOthers(rows: readonly Touched[]): void {
+		if (this.#changed.length === 0) {
+			this.#context.clock.schedule(TELL_AFTER, () => {
+				const changed = this.#changed.splice(0);
+				this.#context.lanes.run('agree', () => tellOthers(this.#context, changed));
+			});
+		}
+		this.#changed.push(...rows);
+	}
+
 	/** Intentions written by any tab, or by the engine itself, are carried out as they appear. */
 	#touched(rows: readonly Touched[]): void {
 		if (this.#stopped) return;
@@ -376,7 +431,17 @@ class RunningEngine implements Engine {
 		if (rows.some(({ store }) => TOLD_TO_RELAY.has(store))) {
 			lanes.run('addresses', () => this.#registerAddresses());
 		}
+		if (isWorthTelling(rows)) this.#tellOthers(rows);
+		if (rows.some(({ store }) => store === 'siblings')) this.#lookAfterDevices();
+		if (rows.some(({ store }) => store === 'transfer')) {
+			lanes.run(
+				'transfer',
+				() => this.#context.history?.joinChunk(this.#context) ?? Promise.resolve(),
+			);
+		}
 		if (rows.some(({ store }) => store === 'me')) {
+			lanes.run('start', () => this.#leaveIfSignedOut());
+			this.#lookAfterDevices();
 			lanes.run('addresses', () => tellProfile(this.#context));
 		}
 		if (rows.some(({ store }) => store === 'settings')) {

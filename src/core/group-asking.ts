@@ -9,13 +9,8 @@ import type { Work } from './context.ts';
 import { stopAsking } from './group-requests.ts';
 import { stagedRow } from './groups.ts';
 import type { Opened } from './ports.ts';
-import {
-	ONLY,
-	outboxKey,
-	type AskingRow,
-	type ChannelRow,
-	type ConversationRow,
-} from './records.ts';
+import type { AskingRow } from './request-records.ts';
+import { ONLY, outboxKey, type ChannelRow, type ConversationRow } from './records.ts';
 
 /** Stages the request, or gives the one that is staged. Undefined where there is nothing to send, or not yet. */
 export async function stageAsking(work: Work, id: ConversationId): Promise<ChannelRow | undefined> {
@@ -36,6 +31,12 @@ export async function stageAsking(work: Work, id: ConversationId): Promise<Chann
 		return undefined;
 	}
 	const { address, keyPackage } = entrance;
+	const { ticket } = asking;
+	if (ticket) {
+		const { certificate } = work.identity;
+		const joining = { type: 'joining', ticket, address, keyPackage, certificate } as const;
+		return foundAsking(work, { ...conversation, asking }, channelContexts.encode(joining));
+	}
 	const context = channelContexts.encode({
 		...{ type: 'asking', group: conversation.group, profile: me.profile, address, keyPackage },
 	});

@@ -1,25 +1,29 @@
 // Carrying out what was wanted of a group: one commit at a time per channel, each planned against the group as it then is.
 // Runs in the conversation's lane; what is staged here the commit desk submits.
-import type { AccountId, ChannelId, ConversationId, GroupId } from '../protocol/ids.ts';
+import type { AccountId, ChannelId, ConversationId, DeviceId, GroupId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
 import { commitNotes, type GroupContext } from '../protocol/content.ts';
 import { loadChannel, queueProfile, rankChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type Work } from './context.ts';
+import { ownList } from './device-pins.ts';
+import { planDevices } from './group-devices.ts';
+import { contactEntrances, siblingEntrances } from './own-devices.ts';
 import { closeGroup } from './group-commits.ts';
 import { noteOf, placeEvents, type Coming } from './group-log.ts';
 import { planChange, planSweep, type GroupStep } from './group-plan.ts';
 import { encodeContext, entranceOf, sightOf } from './group-sight.ts';
 import { turnAway } from './group-requests.ts';
 import { sealSnapshot } from './group-snapshots.ts';
-import { sayAgain, stagedRow } from './groups.ts';
+import { leavesOf, sayAgain, stagedRow } from './groups.ts';
 import type { GroupIntention } from './model.ts';
 import type { StagedCommit } from './ports.ts';
+import { isDeviceIntention, type DeviceIntention } from './device-records.ts';
+import type { GroupRow } from './group-records.ts';
 import {
 	outboxKey,
 	type ChannelRow,
 	type ConversationRow,
 	type Entrance,
-	type GroupRow,
 	type StagedRow,
 } from './records.ts';
 
@@ -55,7 +59,9 @@ export async function stageNext(work: Work, id: ConversationId): Promise<Channel
 			tx.delete('outbox', key); // it is there
 			continue;
 		}
-		const staged = await stageChange(work, loaded, { key, intention });
+		const staged = isDeviceIntention(intention)
+			? await stageDevices(work, loaded, { key, intention })
+			: await stageChange(work, loaded, { key, intention });
 		if (staged !== 'nothing') return staged;
 	}
 	return (await stageSweep(work, loaded)) ?? stageDueRotation(work, loaded);
@@ -76,7 +82,7 @@ async function stageChange(
 	const entrances = await entrancesFor(work, sight.context.group, wanted);
 	const plan = planChange(sight, intention, {
 		me: identity.account,
-		reachable: new Set(entrances.keys()),
+		reachable: new Set([...entrances.values()].map(({ account }) => account)),
 		secret: random.bytes(SECRET_BYTES),
 	});
 	switch (plan.kind) {
@@ -124,17 +130,52 @@ export async function tellNotDone(
 	await placeEvents(work, conversation, { happening, events: [{ kind: 'not-done', intention }] });
 }
 
-/** The key packages at hand that hold and are theirs. */
+/** Own devices in or out, by their own rules (SPEC DE-5, DE-6). */
+async function stageDevices(
+	work: Work,
+	loaded: LoadedChannel,
+	{ key, intention }: { readonly key: string; readonly intention: DeviceIntention },
+): Promise<ChannelRow | 'nothing'> {
+	const { tx, groups } = work;
+	const { row, state } = loaded;
+	const sight = sightOf(groups, state);
+	const members = groups.members(state);
+	const step = sight && (await planDevices(work, { ...sight, members }, intention));
+	const staged =
+		step &&
+		(await groups.stage(state, {
+			remove: step.remove,
+			add: [...step.add.values()].map(({ keyPackage }) => keyPackage),
+			...(step.context && { context: encodeContext(step.context) }),
+			authenticated: step.note,
+		}));
+	if (!staged?.ok) {
+		tx.delete('outbox', key);
+		return 'nothing';
+	}
+	const add = leavesOf(groups, staged.value, step?.add ?? new Map<DeviceId, Entrance>());
+	const going = members.filter(({ device }) => step?.remove.includes(device));
+	const remove = going.map(({ leaf }) => leaf);
+	const details = { add, remove, change: key, expected: row.epoch };
+	const next = { ...row, staged: await stagedGroupRow(work, staged.value, details) };
+	tx.put('channels', row.channel, next);
+	return next;
+}
+
+interface Reachable extends Entrance {
+	readonly account: AccountId;
+}
+
+/** The key packages at hand that hold and are theirs, by device. */
 async function entrancesFor(
 	work: Work,
 	group: GroupId,
 	people: readonly AccountId[],
-): Promise<Map<AccountId, Entrance>> {
-	const entrances = new Map<AccountId, Entrance>();
+): Promise<Map<DeviceId, Reachable>> {
+	const entrances = new Map<DeviceId, Reachable>();
 	for (const account of people) {
-		const entrance = await entranceOf(work.tx, group, account);
-		const owner = entrance && (await work.groups.inspectKeyPackage(entrance.keyPackage));
-		if (entrance && owner?.ok && owner.value.account === account) entrances.set(account, entrance);
+		const known = await contactEntrances(work, account, await entranceOf(work.tx, group, account));
+		for (const [device, entrance] of known) entrances.set(device, { ...entrance, account });
 	}
 	return entrances;
 }
@@ -149,7 +190,7 @@ async function stageStep(
 		coming = {},
 	}: {
 		readonly step: GroupStep;
-		readonly entrances: ReadonlyMap<AccountId, Entrance>;
+		readonly entrances: ReadonlyMap<DeviceId, Reachable>;
 		readonly change: string | undefined;
 		readonly coming?: Coming;
 	},
@@ -157,41 +198,21 @@ async function stageStep(
 	const { tx, groups } = work;
 	const { row, state } = loaded;
 	const going = groups.members(state).filter(({ account }) => step.remove.includes(account));
-	const adding = step.add.flatMap((account) => entrances.get(account) ?? []);
+	const adding = new Map([...entrances].filter(([, { account }]) => step.add.includes(account)));
 	const note = noteOf(coming);
 	const staged = await groups.stage(state, {
 		remove: going.map(({ device }) => device),
-		add: adding.map(({ keyPackage }) => keyPackage),
+		add: [...adding.values()].map(({ keyPackage }) => keyPackage),
 		...(step.context && { context: encodeContext(step.context) }),
 		...(note && { authenticated: commitNotes.encode(note) }),
 	});
 	if (!staged.ok) return undefined;
-	const add = leavesOf(work, staged.value, { accounts: step.add, entrances });
+	const add = leavesOf(groups, staged.value, adding);
 	const remove = going.map(({ leaf }) => leaf);
 	const details = { add, remove, change, ...coming, rest: step.rest, expected: row.epoch };
 	const next = { ...row, staged: await stagedGroupRow(work, staged.value, details) };
 	tx.put('channels', row.channel, next);
 	return next;
-}
-
-/** At which leaf each of the added stands, and by which address they are reached. */
-function leavesOf(
-	{ groups }: Work,
-	staged: StagedCommit,
-	{
-		accounts,
-		entrances,
-	}: {
-		readonly accounts: readonly AccountId[];
-		readonly entrances: ReadonlyMap<AccountId, Entrance>;
-	},
-): StagedRow['add'] {
-	const members = groups.members(staged.next);
-	return accounts.flatMap((account) => {
-		const leaf = members.find((member) => member.account === account)?.leaf;
-		const address = entrances.get(account)?.address;
-		return leaf === undefined || !address ? [] : [{ leaf, address }];
-	});
 }
 
 async function stageSweep(work: Work, loaded: LoadedChannel): Promise<ChannelRow | undefined> {
@@ -240,16 +261,19 @@ export async function stageGroupFounding(
 	const me = work.identity.account;
 	const others = group.members.filter(({ account }) => account !== me);
 	const accounts = others.map(({ account }) => account);
-	const entrances = await entrancesFor(work, group.group, accounts);
+	const reached = await entrancesFor(work, group.group, accounts);
+	const present = [me, ...new Set([...reached.values()].map(({ account }) => account))];
+	const entrances = new Map<DeviceId, Entrance>([...reached, ...(await siblingEntrances(work))]);
 	const channel = idFrom<ChannelId>(work.random.bytes(16));
 	const generation = conversation.generation + 1;
-	const context = foundingContext(work, group, { generation, present: [me, ...entrances.keys()] });
+	const devices = conversation.hidden ? await ownList(work) : undefined;
+	const context = { ...foundingContext(work, group, { generation, present }), devices };
 	const alone = await work.groups.found(channel, encodeContext(context));
 	const keyPackages = [...entrances.values()].map(({ keyPackage }) => keyPackage);
 	const staged = await work.groups.stage(alone, { add: keyPackages });
 	if (!staged.ok) return undefined;
 	const frozen = work.groups.freeze(alone);
-	const add = leavesOf(work, staged.value, { accounts, entrances });
+	const add = leavesOf(work.groups, staged.value, entrances);
 	const details = { add, change: wanted.key, expected: frozen.epoch };
 	const { epoch, treeId, ratchet, tree } = frozen;
 	const row: ChannelRow = {
@@ -279,6 +303,6 @@ function foundingContext(
 	});
 	return {
 		...{ type: 'group', group, generation, ...about, policy },
-		...{ roles, leaving: [], secret: random.bytes(SECRET_BYTES) },
+		...{ roles, leaving: [], secret: random.bytes(SECRET_BYTES), devices: undefined },
 	};
 }

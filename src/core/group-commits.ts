@@ -1,6 +1,6 @@
 // A commit that arrived in a group's channel: judged, then adopted with everything that follows from it, or refused by
 // freezing the group (SPEC GR). Runs inside the transaction of what came.
-import { commitNotes, type CommitNote } from '../protocol/content.ts';
+import { commitNotes, MAX_NOTE_BYTES, type CommitNote } from '../protocol/content.ts';
 import type { AccountId } from '../protocol/ids.ts';
 import {
 	adoptStaged,
@@ -12,6 +12,8 @@ import {
 } from './channels.ts';
 import type { LoadedChannel } from './channels.ts';
 import type { Work } from './context.ts';
+import { learnDevices } from './device-pins.ts';
+import { carryThrough, followOwn, listedBy, violationOfOwn } from './group-devices.ts';
 import { eventsBetween, noteOf, placeEvents, type Happening } from './group-log.ts';
 import { violationOf, type GroupSight } from './group-rights.ts';
 import { putGroup, sightOf, withWriters } from './group-sight.ts';
@@ -21,6 +23,7 @@ import { closeDoor, followLink, withdrawEntrance } from './group-requests.ts';
 import type { Incoming } from './incoming.ts';
 import type { ConversationState } from './model.ts';
 import type { GroupMember, Opened } from './ports.ts';
+import { isDeviceIntention } from './device-records.ts';
 import {
 	inConversation,
 	outboxKey,
@@ -34,8 +37,6 @@ import { writeDelivery } from './threads.ts';
 const MOST_ROWS = 20_000;
 /** Whose turn it is to take out somebody who leaves: one after the other, this far apart (ms). */
 const SWEEP_TURN = 10_000;
-/** What a commit says of itself is a word or two. */
-const MAX_NOTE_BYTES = 64;
 
 type Commit = Extract<Opened, { kind: 'commit' }>;
 
@@ -53,9 +54,13 @@ export async function applyGroupCommit(
 	const said = commitNotes.decode(opened.authenticated, MAX_NOTE_BYTES);
 	const note = said.ok ? said.value : undefined;
 	const isJudgeable = before && by && (after ?? opened.removedSelf);
-	const violation = isJudgeable
-		? violationOf(before, { by: by.account, added, removed, after })
-		: 'no group';
+	const own = by && (await listedBy(work, by, opened.authenticated));
+	const members = groups.members(opened.state);
+	const violation =
+		isJudgeable && own
+			? (violationOf(before, { by: by.account, added, removed, after, listed: own.devices }) ??
+				(after && (await violationOfOwn(work, { before, after, members }))))
+			: 'no group';
 	if (!before || !by || violation !== undefined) {
 		await freezeGroup(work, row, { incoming, by, why: violation ?? 'nobody' });
 		return { row: (await tx.get('channels', row.channel)) ?? row, state };
@@ -63,6 +68,8 @@ export async function applyGroupCommit(
 	// Whatever we staged for this epoch lost; its outbox row is still there and is planned again.
 	const saved = saveChannel(tx, { ...row, staged: undefined }, groups.freeze(opened.state));
 	const happening = { envelope: incoming.envelope, at: incoming.at, by };
+	if (own?.list)
+		await learnDevices(work, { account: by.account, list: own.list }, { incoming, by });
 	if (!after) {
 		await placeEvents(work, row.conversation, {
 			...{ happening, events: [{ kind: 'removed', who: [work.identity.account] }] },
@@ -83,6 +90,7 @@ export async function adoptGroupCommit(
 	const { tx, groups, identity } = work;
 	const earlier = row.status === 'lost' ? undefined : await loadChannel(tx, groups, row.channel);
 	const wasFounding = row.status === 'founding';
+	const wanted = staged.change === undefined ? undefined : await tx.get('outbox', staged.change);
 	const adopted = adoptStaged(tx, row, staged);
 	if (staged.change !== undefined) {
 		if (staged.rest) tx.put('outbox', staged.change, { kind: 'change', intention: staged.rest });
@@ -104,7 +112,11 @@ export async function adoptGroupCommit(
 		const people = after.people.filter((account) => !before.people.includes(account));
 		await queueShares(work, conversation.group, { history, people, at });
 	}
-	return followGroup(work, loaded, { before, after, happening, note: noteOf(staged) });
+	const step = { before, after, happening, note: noteOf(staged) };
+	const followed = await followGroup(work, loaded, step);
+	const intention = wanted?.kind === 'change' ? wanted.intention : undefined;
+	if (intention && isDeviceIntention(intention)) await carryThrough(work, intention);
+	return followed;
 }
 
 /** A group that is lived in again, whatever it was before; but who is out stays out. */
@@ -139,6 +151,7 @@ async function tellFounded(
 				]
 			: []),
 	];
+	if (conversation.hidden) return;
 	await placeEvents(work, row.conversation, { happening, events });
 }
 
@@ -174,6 +187,7 @@ async function followGroup(
 	if (rows) await followLink(tx, { ...rows, me: identity.account });
 	// Who is gone does not answer.
 	await giveUpAsking(tx, row.conversation, ({ device }) => !devices.has(device));
+	await followOwn(work, loaded, { after, told: { incoming: happening, by: happening.by } });
 	if (!before || before.people.some((account) => !after.people.includes(account))) {
 		await recountReceipts(tx, row.conversation);
 	}
@@ -284,6 +298,8 @@ export async function tellJoined(
 	}: { readonly incoming: Incoming; readonly by: AccountId; readonly byLink: boolean },
 ): Promise<void> {
 	const { groups, identity } = work;
+	// Brought in by another own device: what there is to tell comes with the history.
+	const isOwn = by === identity.account;
 	const device = groups.members(state).find(({ account }) => account === by)?.device;
 	const happening = {
 		...{ envelope: incoming.envelope, at: incoming.at },
@@ -294,8 +310,9 @@ export async function tellJoined(
 	const events = isFounding
 		? [{ kind: first }]
 		: [{ kind: byLink ? 'joined-by-link' : 'added', who: [identity.account] } as const];
-	await placeEvents(work, row.conversation, { happening, events });
+	if (!isOwn) await placeEvents(work, row.conversation, { happening, events });
 	const sight = sightOf(groups, state);
+	if (sight) await followOwn(work, { row }, { after: sight, told: { incoming, by: happening.by } });
 	if (sight) work.tx.put('channels', row.channel, withWriters(row, sight));
 	await putGroup(work, { row, state });
 	if (!isFounding && !byLink) await noteJoined(work, row, { incoming, by });

@@ -16,14 +16,9 @@ import type { Incoming } from './incoming.ts';
 import type { AccountId } from './model.ts';
 import type { GroupState } from './ports.ts';
 import type { RelaySession } from './relay-session.ts';
-import {
-	requestKey,
-	type GroupLinkRow,
-	type GroupRow,
-	type InviteRow,
-	type SealedEnvelope,
-	type WaitingRow,
-} from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import { requestKey, type GroupLinkRow, type InviteRow, type SealedEnvelope } from './records.ts';
+import type { WaitingRow } from './request-records.ts';
 
 /** Channels of requests that are left in one go. */
 const MOST_LEFT = 1_000;

@@ -60,7 +60,7 @@ export function noteOf({ byLink, history }: Coming): CommitNote | undefined {
 
 function comingOf(who: readonly AccountId[], note: CommitNote | undefined): LogEvent {
 	if (note?.type === 'byLink') return { kind: 'joined-by-link', who };
-	return { kind: 'added', who, ...(note && { shared: note.history }) };
+	return { kind: 'added', who, ...(note?.type === 'sharing' && { shared: note.history }) };
 }
 
 /** That somebody is the owner says that another is it no more. */

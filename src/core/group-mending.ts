@@ -10,7 +10,8 @@ import { openSnapshot, sealSnapshot } from './group-snapshots.ts';
 import { stagedRow } from './groups.ts';
 import type { Result, StagedCommit } from './ports.ts';
 import type { RelaySession, SnapshotAnswer } from './relay-session.ts';
-import type { ChannelRow, GroupRow, StagedRow } from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import type { ChannelRow, StagedRow } from './records.ts';
 
 type Fetched = Extract<SnapshotAnswer, { type: 'snapshot' }>;
 

@@ -5,17 +5,16 @@ import { forgetChannel } from './channels.ts';
 import { mayInvite } from './group-rights.ts';
 import { nextOrder } from './positions.ts';
 import type { Entry, Transaction } from './ports.ts';
+import type { GroupRow } from './group-records.ts';
 import {
 	entranceKey,
 	outboxKey,
 	requestKey,
 	type ConversationRow,
-	type GroupRow,
-	type RequestRow,
 	type SealedEnvelope,
-	type WaitingRow,
 } from './records.ts';
 import { putPerson } from './threads.ts';
+import type { RequestRow, WaitingRow } from './request-records.ts';
 
 /** People who may wait to be let into one group (SPEC JO-4). */
 export const MOST_WAITING = 64;

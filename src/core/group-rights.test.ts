@@ -44,6 +44,7 @@ function sight(change: ContextChange = {}, people: readonly AccountId[] = EVERYB
 			policy: { write: 'everyone', change: 'admins', invite: 'admins' },
 			leaving: [],
 			secret: bytes(1),
+			devices: undefined,
 			...change,
 		},
 		people,
@@ -77,6 +78,43 @@ function judged(tried: Tried, before: ContextChange = {}): string | undefined {
 	const after = { context, people: [...new Set(people)] };
 	return violationOf(old, { by, added: add.map(member), removed: remove.map(member), after });
 }
+
+describe('DE-5 own devices', () => {
+	const first = idFrom<DeviceId>(bytes(41, 16));
+	const leaf = { leaf: 9, device: first };
+	const listed = new Set([first]);
+	const judge = (by: AccountId, of: AccountId, more: Partial<Parameters<typeof violationOf>[1]>) =>
+		violationOf(sight(), {
+			...{ by, added: [], removed: [], after: sight(), listed },
+			...Object.fromEntries(
+				Object.entries(more).map(([key, value]) => [
+					key,
+					key === 'added' || key === 'removed' ? [{ ...leaf, account: of }] : value,
+				]),
+			),
+		});
+
+	test('a member brings in their own, if the list has it, and nobody else does', () => {
+		expect(judge(MEMBER, MEMBER, { added: [] })).toBeUndefined();
+		expect(judge(MEMBER, MEMBER, { added: [], listed: new Set() })).toBe('adds');
+		expect(judge(OWNER, MEMBER, { added: [] })).toBe('adds');
+		expect(judge(MEMBER, OWNER, { added: [] })).toBe('adds');
+	});
+
+	test('a member takes out their own, and stays; whoever it is sees no violation', () => {
+		const after = sight({ secret: bytes(2) });
+		expect(judge(MEMBER, MEMBER, { removed: [], after })).toBeUndefined();
+		expect(judge(OWNER, OWNER, { removed: [], after })).toBeUndefined();
+		expect(judge(MEMBER, MEMBER, { removed: [], after: undefined })).toBeUndefined();
+		expect(judge(MEMBER, OWNER, { removed: [], after })).toBe('removes');
+		// The last of them is no device less: that would be leaving.
+		const gone = sight(
+			{ secret: bytes(2) },
+			EVERYBODY.filter((account) => account !== MEMBER),
+		);
+		expect(judge(MEMBER, MEMBER, { removed: [], after: gone })).toBe('removes');
+	});
+});
 
 describe('GR-2 who may add and remove', () => {
 	test.each<[string, Tried, ContextChange?]>([

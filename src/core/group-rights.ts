@@ -8,6 +8,7 @@ import {
 	type GroupPolicy,
 	type Role,
 } from './model.ts';
+import type { DeviceId } from '../protocol/ids.ts';
 import type { GroupMember } from './ports.ts';
 
 /** People and what they may do, as rights are judged by. */
@@ -82,6 +83,8 @@ export interface JudgedCommit {
 	readonly by: AccountId;
 	readonly added: readonly GroupMember[];
 	readonly removed: readonly GroupMember[];
+	/** Own devices that the commit's maker names in the list that came with it (SPEC DE-5). */
+	readonly listed?: ReadonlySet<DeviceId>;
 	/** Undefined for who is removed by it and cannot see further. */
 	readonly after: GroupSight | undefined;
 }
@@ -89,16 +92,19 @@ export interface JudgedCommit {
 /** What a commit does that its maker may not do; undefined for one that holds (SPEC GR-2 to GR-5). */
 export function violationOf(before: GroupSight, commit: JudgedCommit): string | undefined {
 	const roster = rosterOf(before);
-	const { by, added, removed, after } = commit;
+	const { by, added, removed, after, listed } = commit;
 	const role = roleIn(roster, by);
 	if (role === undefined) return 'by a stranger';
 	for (const { account } of removed) {
 		const isGoing = before.context.leaving.includes(account);
+		// One device less of one's own is no leaving: that has its own way (GR-4).
+		if (account === by && (!after || after.people.includes(account))) continue;
 		if (!isGoing && !mayRemove(role, roleIn(roster, account) ?? 'member')) return 'removes';
 	}
-	for (const { account } of added) {
+	for (const { account, device } of added) {
 		const isNew = !before.people.includes(account);
-		if (isNew ? !mayInvite(roster, by) : account !== by) return 'adds';
+		const isOwn = account === by && listed?.has(device);
+		if (isNew ? !mayInvite(roster, by) : !isOwn) return 'adds';
 	}
 	if (!after) return undefined;
 	return unsoundness(after) ?? violationInContext(before, { ...commit, after, role });

@@ -7,7 +7,8 @@ import type { Work } from './context.ts';
 import { mayWrite, rosterOf, type GroupSight } from './group-rights.ts';
 import type { Profile } from './model.ts';
 import type { GroupCrypto, GroupState, Transaction } from './ports.ts';
-import type { ChannelRow, GroupRow, WritersRow } from './records.ts';
+import type { GroupRow } from './group-records.ts';
+import type { ChannelRow, WritersRow } from './records.ts';
 import { putPerson } from './threads.ts';
 
 /** Epochs whose rules are remembered: messages of older ones cannot be opened any more. */

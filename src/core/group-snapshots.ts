@@ -6,7 +6,7 @@ import { MAX_BODY_BYTES, MAX_SNAPSHOT_KEYS } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
 import { sightOf } from './group-sight.ts';
 import type { LeafBox, StagedCommit } from './ports.ts';
-import type { GroupMending, SnapshotKeys } from './group-rows.ts';
+import type { GroupMending, SnapshotKeys } from './group-records.ts';
 
 const SECRET_BYTES = 32;
 /** Own commits of one epoch whose keys are kept: one that passed unheard, and what was staged to come back from it. */

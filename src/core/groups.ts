@@ -2,20 +2,23 @@
 // when a channel is broken. The relay orders commits; what is staged is stored before it leaves (encryption.md 7, 8).
 import { isBlocked } from './blocking.ts';
 import { channelContexts, MAX_CONTEXT_BYTES } from '../protocol/content.ts';
-import type { AccountId, ChannelId, ConversationId } from '../protocol/ids.ts';
+import type { AccountId, ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import { idFrom } from '../protocol/ids.ts';
 import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { NO_NAME } from '../protocol/names.ts';
 import {
 	decodeGeneration,
-	encodeGeneration,
+	encodeAbout,
 	loadChannel,
 	othersIn,
 	queueProfile,
 	rankChannel,
 	type LoadedChannel,
+	type ShownList,
 } from './channels.ts';
 import { newEnvelopeId, type Work } from './context.ts';
+import { receiveJoining } from './device-offers.ts';
+import { isStranger, learnDevices, sayRefused } from './device-pins.ts';
 import { tellJoined } from './group-commits.ts';
 import { asGroupInvite, receiveRequest } from './group-links.ts';
 import { endAsking } from './group-requests.ts';
@@ -24,7 +27,15 @@ import { sightOf } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
 import { isOutOfGroup, type Profile } from './model.ts';
 import { standingOf } from './requests.ts';
+import {
+	contactEntrances,
+	hasWrongDevices,
+	listsFor,
+	queueDevices,
+	siblingEntrances,
+} from './own-devices.ts';
 import type { GroupMember, GroupState, StagedCommit, Transaction } from './ports.ts';
+import type { GroupRow } from './group-records.ts';
 import {
 	carriedKey,
 	inConversation,
@@ -33,7 +44,6 @@ import {
 	type ChannelRow,
 	type ConversationRow,
 	type Entrance,
-	type GroupRow,
 	type KeyPackageRow,
 	type StagedRow,
 } from './records.ts';
@@ -64,27 +74,27 @@ export function stagedRow(
 }
 
 /**
- * Stages a new channel with the one person of this conversation, through `entry`. Undefined if the key package
- * there does not hold or is not theirs.
+ * Stages a new channel with the devices of this conversation's person and the other own ones. Undefined if nobody of the
+ * other side can be reached: no key package holds and is theirs.
  */
 export async function stageFounding(
 	context: Work,
 	conversation: ConversationRow,
-	entry: Entrance,
 ): Promise<ChannelRow | undefined> {
 	const { tx } = context;
-	const owner = await context.groups.inspectKeyPackage(entry.keyPackage);
-	if (!owner.ok || owner.value.account !== conversation.account) return undefined;
+	const { account } = conversation;
+	const theirs = account && (await contactEntrances(context, account, conversation.entry));
+	if (!account || !theirs || theirs.size === 0) return undefined;
+	const entrances = new Map([...theirs, ...(await siblingEntrances(context))]);
 	const channel = idFrom<ChannelId>(context.random.bytes(16));
 	const generation = conversation.generation + 1;
-	const alone = await context.groups.found(channel, encodeGeneration(generation));
-	const staged = await context.groups.stage(alone, { add: [entry.keyPackage] });
+	const about = encodeAbout(generation, await listsFor(context, account));
+	const alone = await context.groups.found(channel, about);
+	const keyPackages = [...entrances.values()].map(({ keyPackage }) => keyPackage);
+	const staged = await context.groups.stage(alone, { add: keyPackages });
 	if (!staged.ok) return undefined;
 	const frozen = context.groups.freeze(alone);
-	const leaf = context.groups
-		.members(staged.value.next)
-		.find(({ device }) => device === owner.value.device)?.leaf;
-	const add = [{ leaf: leaf ?? 1, address: entry.address }];
+	const add = leavesOf(context.groups, staged.value, entrances);
 	const row: ChannelRow = {
 		channel,
 		conversation: conversation.id,
@@ -101,10 +111,23 @@ export async function stageFounding(
 	};
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
+	tx.delete('outbox', outboxKey.devices(conversation.id));
 	await rankChannel(tx, conversation, row);
 	queueProfile(tx, conversation.id);
 	await sayAgain(tx, conversation);
 	return row;
+}
+
+/** At which leaf each of the added devices stands, and by which address it is reached. */
+export function leavesOf(
+	groups: Pick<Work['groups'], 'members'>,
+	staged: StagedCommit,
+	entrances: ReadonlyMap<DeviceId, Entrance>,
+): StagedRow['add'] {
+	return groups.members(staged.next).flatMap(({ device, leaf }) => {
+		const address = entrances.get(device)?.address;
+		return address === undefined ? [] : [{ leaf, address }];
+	});
 }
 
 /** Stages a commit that renews this device's own keys; undefined if the channel cannot. */
@@ -166,10 +189,19 @@ export async function joinFromWelcome(
 		await receiveRequest(context, { incoming, state, link });
 		return undefined;
 	}
+	if (purpose.kind === 'own' && isJoining(context, state)) {
+		await receiveJoining(context, { incoming, state });
+		return undefined;
+	}
 	const sight = sightOf(context.groups, state);
 	return sight
 		? joinGroup(context, { incoming, state, sight, purpose })
 		: joinPerson(context, { incoming, state, purpose });
+}
+
+function isJoining({ groups }: Work, state: GroupState): boolean {
+	const told = channelContexts.decode(groups.context(state), MAX_CONTEXT_BYTES);
+	return told.ok && told.value.type === 'joining';
 }
 
 interface Joining {
@@ -183,19 +215,30 @@ async function joinPerson(
 	{ incoming, state, purpose }: Joining,
 ): Promise<LoadedChannel | undefined> {
 	const { tx, identity } = context;
-	const other = context.groups.members(state).find(({ account }) => account !== identity.account);
-	const isAsking = channelContexts.decode(context.groups.context(state), MAX_CONTEXT_BYTES);
-	if (!other || (isAsking.ok && isAsking.value.type === 'asking')) return undefined;
+	const members = context.groups.members(state);
+	const others = members.filter(({ account }) => account !== identity.account);
+	const [other] = others;
+	const told = channelContexts.decode(context.groups.context(state), MAX_CONTEXT_BYTES);
+	if (told.ok && told.value.type !== 'about') return undefined;
 	// A key package given to one contact must not let anybody else in, nor one for a group whoever is not in it.
+	if (!other || others.some(({ account }) => account !== other.account)) return undefined;
 	if (purpose.kind === 'contact' && purpose.account !== other.account) return undefined;
+	const founder = members[0];
+	if (purpose.kind === 'own' && founder?.account !== identity.account) return undefined;
 	const standing =
 		purpose.kind === 'group'
 			? await standingOf(context, { account: other.account, group: purpose.group })
 			: ({ kind: 'open' } as const);
 	if (!standing) return undefined;
+	const lists = told.ok && told.value.type === 'about' ? (told.value.lists ?? []) : [];
+	if (!founder || !(await isFoundedByTheirs(context, { incoming, founder, lists })))
+		return undefined;
 	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
 	const conversation = await conversationWith(context, other, incoming.at);
 	const row = await addJoined(context, { ...conversation, state: standing }, state);
+	if (standing.kind === 'open' && (await hasWrongDevices(tx, conversation, row))) {
+		await queueDevices(tx, conversation);
+	}
 	queueProfile(tx, conversation.id);
 	// The key package was reusable: its keys must not stay in use (RFC 9420 16.8).
 	tx.put('outbox', outboxKey.rotate(conversation.id, row.channel), {
@@ -203,6 +246,29 @@ async function joinPerson(
 		channel: row.channel,
 	});
 	return { row, state };
+}
+
+/** Learns the lists that the channel shows; false if its founder is no device of their account any more (SPEC DE-4). */
+async function isFoundedByTheirs(
+	work: Work,
+	{
+		incoming,
+		founder,
+		lists,
+	}: {
+		readonly incoming: Incoming;
+		readonly founder: GroupMember;
+		readonly lists: readonly ShownList[];
+	},
+): Promise<boolean> {
+	const { tx, identity } = work;
+	const told = { incoming, by: founder };
+	for (const list of lists) await learnDevices(work, list, told);
+	const isOwn = founder.account === identity.account;
+	const holder = isOwn ? await tx.get('me', ONLY) : await tx.get('people', founder.account);
+	if (!isStranger(holder, founder.device)) return true;
+	if (!isOwn) await sayRefused(work, founder.account, told);
+	return false;
 }
 
 /** A contact with the right to invite brought us in, or an admin founded anew what we are in (SPEC GR-2, GR-6). */
@@ -215,7 +281,11 @@ async function joinGroup(
 	const known = await tx.get('groups', group);
 	const existing = known && (await tx.get('conversations', known.conversation));
 	const founder = context.groups.members(state)[0]?.account;
-	const by = await inviterOf(context, { sight, purpose, known, existing, founder });
+	const isFromOwn = context.groups.members(state).some(({ account, device }) => {
+		return account === context.identity.account && device !== context.identity.device;
+	});
+	const from = { founder, isFromOwn };
+	const by = await inviterOf(context, { sight, purpose, known, existing, ...from });
 	if (!by) {
 		context.log.warn('a group that nobody may bring us into');
 		return undefined;
@@ -224,9 +294,17 @@ async function joinGroup(
 		return undefined; // we are in it, or in what came after it
 	}
 	const id = existing?.id ?? idFrom<ConversationId>(random.bytes(16));
-	const fresh = { ...newConversation(id, undefined, clock.now()), group };
+	const isHidden = sight.context.devices !== undefined;
+	const fresh = {
+		...{ ...newConversation(id, undefined, clock.now()), group },
+		...(isHidden && { hidden: true as const }),
+	};
 	const byLink = existing?.state.kind === 'asking' && purpose.kind === 'group';
 	const conversation: ConversationRow = existing ? await endAsking(tx, existing) : fresh;
+	if (isHidden) {
+		const me = await tx.get('me', ONLY);
+		if (me) tx.put('me', ONLY, { ...me, self: id });
+	}
 	const wasOut = !isLivedIn(conversation);
 	const row = await addJoined(
 		context,
@@ -250,27 +328,31 @@ function isLivedIn({ state }: ConversationRow): boolean {
 
 /** Who brought us in; undefined where nobody may have. */
 async function inviterOf(
-	{ tx }: Work,
+	{ tx, identity }: Work,
 	{
 		sight,
 		purpose,
 		known,
 		existing,
 		founder,
+		isFromOwn,
 	}: {
 		readonly sight: GroupSight;
 		readonly purpose: KeyPackageRow['purpose'];
 		readonly known: GroupRow | undefined;
 		readonly existing: ConversationRow | undefined;
 		readonly founder: AccountId | undefined;
+		/** Another own device is in it. */
+		readonly isFromOwn: boolean;
 	},
 ): Promise<AccountId | undefined> {
 	if (unsoundness(sight) || purpose.kind === 'invite') return undefined;
 	if (known && existing && isLivedIn(existing)) {
-		const isOurs = purpose.kind === 'contact' || purpose.group === known.group;
+		const isOurs = purpose.kind !== 'group' || purpose.group === known.group;
 		return isOurs && founder && mayRecreate(known, sight, founder) ? founder : undefined;
 	}
 	const asking = existing?.state.kind === 'asking' ? existing.asking : undefined;
+	if (purpose.kind === 'own') return isFromOwn ? identity.account : undefined;
 	if (purpose.kind === 'group') {
 		const isAsked = asking && purpose.group === sight.context.group;
 		return isAsked && mayInvite(rosterOf(sight), asking.by) ? asking.by : undefined;

@@ -4,15 +4,9 @@ import type { HistoryContent, HistoryShare } from '../protocol/content.ts';
 import type { AccountId, ConversationId, GroupId } from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_HISTORY_MESSAGES, MAX_HISTORY_PART } from '../protocol/limits.ts';
 import type { Work } from './context.ts';
-import type { ShareRow } from './group-rows.ts';
+import type { GroupRow, ShareRow } from './group-records.ts';
 import { BEGINNING, lastOrderOf } from './positions.ts';
-import {
-	inConversation,
-	messageKey,
-	outboxKey,
-	type GroupRow,
-	type MessageRow,
-} from './records.ts';
+import { inConversation, messageKey, outboxKey, type MessageRow } from './records.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** UTF-16 units of the texts of one part, of which there is at least one. */

@@ -6,10 +6,10 @@ import { soundMentions } from '../protocol/mentions.ts';
 import { isBlocked } from './blocking.ts';
 import type { Work } from './context.ts';
 import { lineAt } from './group-log.ts';
-import type { JoinedRow } from './group-rows.ts';
+import type { GroupRow, JoinedRow } from './group-records.ts';
 import { lastOrderOf, positionOf } from './positions.ts';
 import type { GroupMember } from './ports.ts';
-import { outboxKey, type ChannelRow, type GroupRow, type MessageRow } from './records.ts';
+import { outboxKey, type ChannelRow, type MessageRow } from './records.ts';
 import { addMessage } from './threads.ts';
 
 /** After that a history that was begun is over. */

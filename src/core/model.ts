@@ -32,6 +32,15 @@ export type {
 	LinkTerms,
 	Role,
 } from './group-model.ts';
+export type {
+	DeviceListFailure,
+	DeviceRefusal,
+	LinkFailure,
+	LinkingDevice,
+	OwnDevice,
+	ReadDeviceList,
+	Transfer,
+} from './device-model.ts';
 export type { Mention } from '../protocol/mentions.ts';
 export { cleanName } from '../protocol/names.ts';
 export type {
@@ -249,6 +258,8 @@ export function writtenOf(said: string | Written): Written {
 export type LogEvent =
 	| { readonly kind: 'joined' }
 	| { readonly kind: 'safety-number-changed' }
+	/** Of the devices of whoever this line is from; `refused`: something came from one that is not theirs. */
+	| { readonly kind: 'devices'; readonly change: 'added' | 'removed' | 'refused' }
 	| { readonly kind: 'group-created' }
 	/** `shared`: with what was said before. */
 	| {
@@ -283,7 +294,10 @@ export function namedIn(event: LogEvent): readonly AccountId[] {
 	return typeof event.who === 'string' ? [event.who] : event.who;
 }
 
-export type GroupEvent = Exclude<LogEvent, { readonly kind: 'joined' | 'safety-number-changed' }>;
+export type GroupEvent = Exclude<
+	LogEvent,
+	{ readonly kind: 'joined' | 'safety-number-changed' | 'devices' }
+>;
 
 export interface NamedInEvent {
 	/** Whoever did it; undefined for the reader. */
@@ -491,6 +505,8 @@ export interface PageWords {
 	readonly safetyNumberChanged: string;
 	/** Beside what somebody else says that its author said. */
 	readonly sharedBy: (name: string) => string;
+	/** The devices of whoever `by` is changed. */
+	devices(change: Extract<LogEvent, { kind: 'devices' }>['change'], by: string): string;
 	/** A line of a group's log, by the people whom it names. */
 	readonly group: (event: GroupEvent, named: NamedInEvent) => string;
 }

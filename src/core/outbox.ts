@@ -238,7 +238,7 @@ async function settleRefused(
 		const isStuck = caughtUp && channel && channel.epoch <= sealed.epoch;
 		if (channel?.status === 'open' && (isGone(code) || isStuck)) {
 			const conversation = await tx.get('conversations', channel.conversation);
-			if (!conversation?.group) await giveUpChannel(work, channel, code);
+			if (!conversation?.group) await giveUpChannel(work, channel, { code });
 			else if (caughtUp && conversation.channels[0] === channel.channel) loseChannel(work, channel);
 		}
 		return;

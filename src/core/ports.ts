@@ -2,7 +2,8 @@
 // implementation per platform and a fake; both pass the same suite in tests/contracts.
 import type { DownFrame, IceServer, UpFrame } from '../protocol/frames.ts';
 import type { AccountId, Address, CapsuleId, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
-import type { CapsuleContent } from './archive-entries.ts';
+import type { ArchiveEntry, CapsuleContent } from './archive-entries.ts';
+import type { DeviceListFailure, ReadDeviceList } from './device-model.ts';
 import type { Rows, StoreName } from './records.ts';
 
 /** A value, or an expected failure that the caller must look at. A bug throws instead. */
@@ -192,6 +193,28 @@ export interface Identity {
 	sign(purpose: SigningPurpose, bytes: Uint8Array): Promise<Uint8Array>;
 }
 
+/** Entries of a backup as bytes, for what goes from device to device. */
+export interface EntryCodec {
+	sizeOf(entry: ArchiveEntry): number;
+	encode(entries: readonly ArchiveEntry[]): Uint8Array;
+	/** Without what this version does not know; undefined for bytes that are no entries. */
+	decode(bytes: Uint8Array): readonly ArchiveEntry[] | undefined;
+}
+
+/** The person's key, as far as a device uses it. */
+export interface AccountPort {
+	/** The signed list that this device was made with. */
+	readonly deviceList: Uint8Array;
+	/** With that list. */
+	exportAccount(): Promise<AccountSecret>;
+	/** The list with one more link, signed; undefined where it cannot be: of a device that is there, or is not. */
+	changeDevices(
+		list: Uint8Array,
+		change: { readonly add: Uint8Array } | { readonly remove: DeviceId },
+		created: number,
+	): Promise<Uint8Array | undefined>;
+}
+
 // ---- Sealing that is not MLS ---------------------------------------------------------------------------------
 
 export interface InviteKeys {
@@ -218,7 +241,30 @@ export interface WhisperScope {
 	readonly key: Uint8Array;
 }
 
+/** Keys that a browser shows to become one more device of a person (SPEC DE-8). */
+export interface OfferKeys {
+	readonly publicKey: Uint8Array;
+	/** Where what is sealed for it lies. */
+	readonly address: Address;
+	/** Undefined for what was not sealed for this key. */
+	open(sealed: Uint8Array): Promise<Uint8Array | undefined>;
+}
+
 export interface SmallCrypto {
+	newOfferKeys(): Promise<OfferKeys>;
+	/** Where what is sealed for this key lies. */
+	offerAddress(publicKey: Uint8Array): Promise<Address>;
+	/** Seals for whoever made `publicKey`; undefined for bytes that are no key. */
+	sealOffer(
+		publicKey: Uint8Array,
+		plain: Uint8Array,
+	): Promise<{ readonly address: Address; readonly sealed: Uint8Array } | undefined>;
+	/** What a list of `account` says, if it goes on from what was `pinned`. */
+	readDeviceList(
+		list: Uint8Array,
+		account: AccountId,
+		pinned?: Pick<ReadDeviceList, 'sequence' | 'hash'>,
+	): Promise<Result<ReadDeviceList, DeviceListFailure>>;
 	/** Keys of an invite link from its 32-byte secret (SPEC AD-5). */
 	inviteKeys(secret: Uint8Array): Promise<InviteKeys>;
 	/** 160 random bits in 32 letters of Crockford's base 32, in groups of four. */

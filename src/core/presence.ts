@@ -103,6 +103,13 @@ class Board implements PresenceBoard {
 	}
 
 	heard({ conversation, channel, account, device, whisper }: HeardWhisper): void {
+		// Another device of this person is not the other side; but it can be linked to.
+		if (account === this.#context.identity.account) {
+			if (whisper.type !== 'presence') return;
+			if (whisper.reply) this.#tell(channel, [device], { online: this.#visible, reply: false });
+			if (whisper.online) this.#events.cameOnline(device);
+			return;
+		}
 		const now = this.#context.clock.now();
 		const party = this.#partyOf(conversation, channel);
 		const entry = party.devices.get(device) ?? { account, until: 0, typingUntil: 0 };

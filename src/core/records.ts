@@ -2,8 +2,17 @@
 // here and nowhere else. Rows are plain data (CBOR); the storage room seals them before they touch a disk.
 import type { Profile } from '../protocol/cards.ts';
 import type { HistoryShare } from '../protocol/content.ts';
-import type { GroupMending, JoinedRow, ShareRow } from './group-rows.ts';
+import type {
+	AgreedRow,
+	DeviceIntention,
+	OfferRow,
+	PinnedDevices,
+	SiblingRow,
+	TransferRow,
+} from './device-records.ts';
+import type { GroupRow, ShareRow } from './group-records.ts';
 import type { FrozenGroup } from './ports.ts';
+import type { AskingRow, RequestRow } from './request-records.ts';
 import type {
 	AccountId,
 	Address,
@@ -19,15 +28,12 @@ import type {
 	ConversationState,
 	ConversationSubject,
 	Delivery,
-	GroupAbout,
 	GroupIntention,
-	GroupPolicy,
 	Invite,
 	MessageBody,
 	MessageSummary,
 	Position,
 	Report,
-	Role,
 	Settings,
 	Verification,
 	Written,
@@ -44,6 +50,12 @@ export interface MeRow {
 	readonly signedOut?: number;
 	/** The reusable link that stands for the person; it may be used up or taken back by now. */
 	readonly link?: Address;
+	/** The newest signed list of the person's devices; undefined: the one that this device was made with. */
+	readonly deviceList?: Uint8Array;
+	/** The hidden conversation of the person's own devices, once there was another. */
+	readonly self?: ConversationId;
+	/** What that list says. */
+	readonly devices?: PinnedDevices;
 }
 
 /** The person's recovery code, and what is kept under it. */
@@ -100,40 +112,13 @@ export interface ConversationRow {
 	readonly asking?: AskingRow | undefined;
 	/** Groups: people who wait for this device to let them in. */
 	readonly requests?: number | undefined;
+	/** The group of the person's own devices: nobody sees it. */
+	readonly hidden?: true;
 	/** Set in a history of another messenger; nothing is sent there. */
 	readonly imported?: ImportedRow;
 }
 
-/** A request to join a group, on its way and until it is answered. */
-export interface AskingRow {
-	/** Who made the link, and alone may answer. */
-	readonly by: AccountId;
-	/** Their link. */
-	readonly entrance: Entrance;
-	/** The channel that carries the request, once it is made. */
-	readonly channel: ChannelId | undefined;
-}
-
 export type ImportedRow = Omit<Extract<ConversationSubject, { kind: 'imported' }>, 'kind'>;
-/** A group as this device knows it: of the channel in use, or as it was last. */
-export interface GroupRow {
-	readonly group: GroupId;
-	readonly conversation: ConversationId;
-	readonly about: GroupAbout;
-	readonly policy: GroupPolicy;
-	/** Without those who are leaving; in the order of their leaves. */
-	readonly members: readonly { readonly account: AccountId; readonly role: Role }[];
-	/** What a lost state is mended with; undefined until the group is founded or joined. */
-	readonly mending: GroupMending | undefined;
-	/** People who were removed by others and did not come back: a link alone does not let them in. */
-	readonly expelled?: readonly AccountId[];
-	/** The own link of this group, open or over. */
-	readonly link?: Address | undefined;
-	/** Who added this person, and when; undefined for who founded it, or came by a link. */
-	readonly joined?: JoinedRow | undefined;
-	/** Version of the own profile that was last put into the outbox for them. */
-	readonly toldProfile: number;
-}
 
 export interface Entrance {
 	readonly address: Address;
@@ -149,6 +134,10 @@ export interface PersonRow {
 	readonly conversation: ConversationId | undefined;
 	/** An address and key package they gave to us alone. */
 	readonly entry: Entrance | undefined;
+	/** Their devices, by the newest list that was seen; undefined before they told one. */
+	readonly devices?: PinnedDevices;
+	/** The same as `entry`, by device: each gives its own. */
+	readonly entrances?: Readonly<Record<DeviceId, Entrance>>;
 	/** Version of `profile`, by their count; 0 for what an invite link showed. */
 	readonly profileVersion: number;
 	/** Version of our own profile that was last put into the outbox for them. */
@@ -208,6 +197,12 @@ export type SmallRow =
 			readonly envelopes: readonly EnvelopeId[];
 			readonly counts: readonly number[];
 	  }
+	/** History is wanted of another own device, or wanted by one. */
+	| { readonly kind: 'want'; readonly to: DeviceId; readonly cursor: string }
+	| { readonly kind: 'chunk'; readonly to: DeviceId; readonly cursor: string }
+	| { readonly kind: 'agree'; readonly subject: string }
+	/** An own note, by its key. */
+	| { readonly kind: 'note'; readonly key: string }
 	| {
 			readonly kind: 'settled';
 			readonly envelopes: readonly EnvelopeId[];
@@ -224,11 +219,15 @@ export type OutboxRow =
 			/** The unreadable envelope that this sending replaces. */
 			readonly replaces: EnvelopeId | undefined;
 	  }
+	/** The channel in use does not have the devices that it should. */
+	| { readonly kind: 'devices' }
 	/** A change of the group that waits to be carried out. `found`: the group itself, with its first people. */
 	| {
 			readonly kind: 'change';
 			readonly intention:
-				GroupIntention | { readonly kind: 'found'; readonly people: readonly AccountId[] };
+				| GroupIntention
+				| DeviceIntention
+				| { readonly kind: 'found'; readonly people: readonly AccountId[] };
 	  }
 	/** Own keys in this channel should be renewed by a commit; in groups not before `due` (ms). */
 	| { readonly kind: 'rotate'; readonly channel: ChannelId; readonly due?: number }
@@ -321,6 +320,8 @@ export interface KeyPackageRow {
 	readonly purpose:
 		| { readonly kind: 'invite'; readonly address: Address }
 		| { readonly kind: 'contact'; readonly account: AccountId }
+		/** For the person's other devices, whatever they bring this one into. */
+		| { readonly kind: 'own' }
 		/** For founding this group anew. */
 		| { readonly kind: 'group'; readonly group: GroupId };
 	readonly created: number;
@@ -345,30 +346,6 @@ export interface GroupLinkRow {
 	readonly used: number;
 	/** Raised with each change of what the relay is told. */
 	readonly version: number;
-}
-
-/** The channel of a request to join a group, until it is decided and the channel left. */
-export type RequestRow =
-	| WaitingRow
-	/** Decided; the answer, if there is one, is sent before the channel is left. */
-	| {
-			readonly kind: 'over';
-			readonly channel: ChannelId;
-			readonly answer: SealedEnvelope | undefined;
-	  };
-
-/** Somebody who asked to join a group by a link of this device. */
-export interface WaitingRow {
-	/** `adding`: let in, and not in the group yet. */
-	readonly kind: 'waiting' | 'adding';
-	readonly channel: ChannelId;
-	/** That they are turned away, sealed when they asked: no state of the channel is kept (SPEC JO-7). */
-	readonly answer: SealedEnvelope;
-	readonly account: AccountId;
-	readonly profile: Profile;
-	readonly entrance: Entrance;
-	/** Relay time, ms. */
-	readonly at: number;
 }
 
 /** An own address given to one contact, or to the members of one group. */
@@ -428,6 +405,16 @@ export interface Rows {
 	requests: RequestRow;
 	/** By the id of an own message, in groups. */
 	receipts: ReceiptsRow;
+	/** The person's other devices. */
+	siblings: SiblingRow;
+	/** Signed device lists of contacts, by account. */
+	deviceLists: Uint8Array;
+	/** By address. */
+	offers: OfferRow;
+	/** One row. */
+	transfer: TransferRow;
+	/** By what all devices know it by. */
+	agreed: AgreedRow;
 }
 
 export type StoreName = keyof Rows;
@@ -460,6 +447,11 @@ export const outboxKey = {
 	rotations: (conversation: ConversationId) => `${conversation}/!5rotate/`,
 	rotate: (conversation: ConversationId, channel: ChannelId) =>
 		`${conversation}/!5rotate/${channel}`,
+	want: (conversation: ConversationId) => `${conversation}/!3want`,
+	chunk: (conversation: ConversationId, to: DeviceId) => `${conversation}/!4chunk/${to}`,
+	agree: (conversation: ConversationId, subject: string) => `${conversation}/!3agree/${subject}`,
+	note: (conversation: ConversationId, message: MessageId) => `${conversation}/!3note/${message}`,
+	devices: (conversation: ConversationId) => `${conversation}/!5devices`,
 	sweep: (conversation: ConversationId) => `${conversation}/!7sweep`,
 	ask: (conversation: ConversationId) => `${conversation}/!9ask`,
 	leave: (conversation: ConversationId, channel: ChannelId) => `${conversation}/!8leave/${channel}`,

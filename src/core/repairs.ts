@@ -1,6 +1,7 @@
 // What came unreadable or not at all, and how it is mended: placeholders in the log, holes in a sender's counts, the
 // request to send again, and answering such a request (SPEC CO-6, CO-7). Runs inside the transaction of what came.
 import type { Content } from '../protocol/content.ts';
+import { idFrom } from '../protocol/ids.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { isBlocked } from './blocking.ts';
@@ -12,6 +13,7 @@ import { nextOrder, positionOf } from './positions.ts';
 import type { GroupMember, Transaction } from './ports.ts';
 import {
 	carriedKey,
+	ONLY,
 	outboxKey,
 	type ChannelRow,
 	type ConversationRow,
@@ -19,6 +21,7 @@ import {
 	type MessageRow,
 } from './records.ts';
 import { addMessage, removeMessage } from './threads.ts';
+import { catchUp } from './transfer.ts';
 
 /** Holes remembered per device; a sender that leaves more is not worth more rows. */
 const MOST_HOLES = 256;
@@ -149,14 +152,21 @@ export async function placeUnreadable(
 	await askAgain(tx, row.conversation, { device, envelopes: [envelope], counts: [] });
 }
 
-/** Between two people there is one other side; in a group the message claims to be somebody's. */
+/** Where there are several devices a message claims to be of one; else it is of the one there is. */
 async function authorOf(
 	work: Work,
-	{ others: [other] }: ChannelRow,
+	{ others }: ChannelRow,
 	{ conversation, body }: { readonly conversation: ConversationRow; readonly body: Uint8Array },
 ): Promise<Pick<GroupMember, 'account' | 'device'> | undefined> {
 	if (conversation.group) return claimedAuthor(work, conversation.id, body);
-	return conversation.account && other && { account: conversation.account, device: other };
+	const { account } = conversation;
+	const claim = work.groups.claimOf(body);
+	const claimed = claim?.length === 16 ? idFrom<DeviceId>(claim) : undefined;
+	const own = (await work.tx.get('me', ONLY))?.devices?.ids ?? [];
+	const theirs = others.filter((device) => !own.includes(device));
+	const device = claimed && others.includes(claimed) ? claimed : theirs[0];
+	if (!account || !device) return undefined;
+	return { account: own.includes(device) ? work.identity.account : account, device };
 }
 
 /** Takes the placeholders of these envelopes away, and nothing else that an envelope's id may happen to name. */
@@ -300,6 +310,9 @@ export async function applySettled(
 	}: { readonly device: DeviceId; readonly settled: Extract<Content, { type: 'settled' }> },
 ): Promise<ChannelRow> {
 	await removeUnreadable(tx, row.conversation, settled.envelopes);
+	// Gone at its sender, for another device of this person had it: that one hands it on.
+	const conversation = await tx.get('conversations', row.conversation);
+	if (conversation) await catchUp(tx, conversation);
 	const before = row.counts[device];
 	if (!before || settled.counts.length === 0) return row;
 	const holes = before.holes.filter((hole) => !settled.counts.includes(hole));

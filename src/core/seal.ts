@@ -6,6 +6,7 @@ import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { loadChannel, saveChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type EngineContext, type Work } from './context.ts';
 import { isEntranceOpen, profileContent, rosterContents } from './contact-kit.ts';
+import { agreementOf } from './agreement.ts';
 import type { GroupState } from './ports.ts';
 import {
 	carriedKey,
@@ -17,7 +18,7 @@ import {
 	type SmallRow,
 } from './records.ts';
 import { mightWrite } from './group-sight.ts';
-import type { ShareRow } from './group-rows.ts';
+import type { ShareRow } from './group-records.ts';
 import { contentAgain, nextPart } from './history-sharing.ts';
 import { forgetCarrier, writeDelivery } from './threads.ts';
 
@@ -112,7 +113,8 @@ class Sealing {
 	) {
 		this.#isGroup = isGroup;
 		this.#holdsReceipts = holdsReceipts;
-		this.#claim = (isGroup && fromBase64Url(work.identity.device)) || new Uint8Array();
+		const isOneOfMany = isGroup || row.others.length > 1;
+		this.#claim = (isOneOfMany && fromBase64Url(work.identity.device)) || new Uint8Array();
 		this.#work = work;
 		this.#row = row;
 		this.#state = state;
@@ -122,6 +124,7 @@ class Sealing {
 		const { tx } = this.#work;
 		switch (row.kind) {
 			case 'rotate':
+			case 'devices':
 			case 'sweep':
 			case 'leave':
 			case 'ask':
@@ -148,6 +151,12 @@ class Sealing {
 				tx.delete('outbox', key);
 				for (const id of row.delivered) this.#delivered.add(id);
 				for (const id of row.read) this.#read.add(id);
+				return;
+			case 'chunk':
+				// What hands on history is not there in every engine: then it waits for one that can.
+				if (!this.#work.history) return;
+				tx.delete('outbox', key);
+				await this.#small(undefined, row);
 				return;
 			case 'roster':
 				tx.delete('outbox', key);
@@ -276,6 +285,26 @@ class Sealing {
 			case 'repair': {
 				const { device, envelopes, counts } = says;
 				return { type: 'repair', device, envelopes: [...envelopes], counts: [...counts] };
+			}
+			case 'want':
+				return { type: 'want', to: says.to, cursor: says.cursor };
+			case 'chunk': {
+				const { history, store, clock } = this.#work;
+				const { to, cursor } = says;
+				const chunk = await history?.chunkOf({ store, clock }, cursor);
+				return (
+					chunk && { type: 'chunk', to, cursor, entries: chunk.entries, more: [...chunk.more] }
+				);
+			}
+			case 'agree':
+				return agreementOf(this.#work.tx, says.subject);
+			case 'note': {
+				const row = await this.#work.tx.get('messages', says.key);
+				if (row?.body.kind !== 'text') return undefined;
+				const { id: message, sent, position, body } = row;
+				const replyTo = body.replyTo ?? null;
+				const order = position.slice(0, 16);
+				return { type: 'note', message, order, sent, text: body.text, replyTo };
 			}
 			case 'settled':
 				return { type: 'settled', envelopes: [...says.envelopes], counts: [...says.counts] };

@@ -1,11 +1,12 @@
 // A conversation and its messages as rows: adding a message, raising its delivery, counting what is unread. All of it
 // inside the caller's transaction, so that the list, the log and the outbox never disagree.
 import { BEGINNING, highestOf } from './positions.ts';
-import type { AccountId, Delivery, MessageBody, MessageSummary } from './model.ts';
+import type { AccountId, Delivery, MessageBody, MessageSummary, Position } from './model.ts';
 import type { ConversationId, MessageId } from '../protocol/ids.ts';
 import type { Transaction } from './ports.ts';
 import {
 	carriedKey,
+	inConversation,
 	messageKey,
 	ONLY,
 	outboxKey,
@@ -16,6 +17,8 @@ import {
 } from './records.ts';
 
 const SUMMARY_CHARACTERS = 140;
+/** Messages that one reading can cover; more than anybody reads at once. */
+const MOST_READ = 20_000;
 /** Messages that came late and wait for the next reading; beyond it they count as read. */
 const MOST_LATE = 512;
 /** Unread mentions that are remembered, the newest ones: more than anybody looks through. */
@@ -193,6 +196,37 @@ export async function removeMessage(tx: Transaction, id: MessageId): Promise<voi
 		failed: conversation.failed - (message.delivery.kind === 'failed' ? 1 : 0),
 		late: conversation.late.filter((late) => late !== id),
 	});
+}
+
+/** The conversation of what the person writes for themselves. */
+export function isNotes({ account, group, imported }: ConversationRow): boolean {
+	return !account && !group && !imported;
+}
+
+/** Marks as read up to a place, never back; the messages of others that it newly covers. */
+export async function readUpTo(
+	tx: Transaction,
+	id: ConversationId,
+	upTo: Position,
+): Promise<readonly MessageId[]> {
+	const conversation = await tx.get('conversations', id);
+	if (!conversation) return [];
+	const { readTo, late } = conversation;
+	if (upTo <= readTo && late.length === 0) return [];
+	const prefix = inConversation(id);
+	const after = messageKey(id, readTo);
+	const since = await tx.list('messages', { prefix, after, limit: MOST_READ });
+	const theirs = since.map(({ value }) => value).filter(isNews);
+	const read = theirs.filter(({ position }) => position <= upTo);
+	const end = upTo > readTo ? upTo : readTo;
+	tx.put('conversations', id, {
+		...conversation,
+		readTo: end,
+		late: [],
+		mentions: (conversation.mentions ?? []).filter((position) => position > end),
+		unread: theirs.length - read.length,
+	});
+	return [...late, ...read.filter(({ body }) => body.kind === 'text').map((each) => each.id)];
 }
 
 /** What a delivery is worth: it only rises (SPEC CO-5). */

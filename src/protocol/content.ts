@@ -7,6 +7,7 @@ import {
 	MAX_BODY_BYTES,
 	MAX_CARD_BYTES,
 	MAX_DESCRIPTION_CHARACTERS,
+	MAX_DEVICE_LIST_BYTES,
 	MAX_EPHEMERAL_BYTES,
 	MAX_GROUP_MEMBERS,
 	MAX_GROUP_PICTURE_BYTES,
@@ -58,6 +59,8 @@ const profile = frame(3, 'profile', {
 	version: uint,
 	address: id<Address>(),
 	keyPackage: bytesUpTo(MAX_CARD_BYTES),
+	/** The signed list of the sender's devices, as the sender knows it (SPEC DE-1). */
+	devices: v.optional(bytesUpTo(MAX_DEVICE_LIST_BYTES)),
 });
 /** Asks the sender to seal again what could not be opened or never came (SPEC CO-7). */
 const repair = frame(4, 'repair', {
@@ -115,16 +118,47 @@ const history = frame(12, 'history', {
 /** That part is stored: the next one may come. */
 const historyTaken = frame(13, 'historyTaken', { group: id<GroupId>(), part: uint });
 
+/** To one of the person's own devices: a piece of history is wanted (SPEC DE-10). Only in the group of own devices. */
+const want = frame(20, 'want', { to: id<DeviceId>(), cursor: textUpTo(128) });
+/** The answer: entries as in a backup, and what may be wanted after them. */
+const chunk = frame(21, 'chunk', {
+	to: id<DeviceId>(),
+	cursor: textUpTo(128),
+	entries: bytesUpTo(MAX_BODY_BYTES),
+	more: listUpTo(textUpTo(128), 4_096),
+});
+/** To the person's other devices: how it stands with a conversation, or with what the person prefers (SPEC DE-11). */
+const agree = frame(22, 'agree', {
+	/** Relay time, ms: the latest counts. */
+	at: uint,
+	conversations: listUpTo(
+		v.strictObject({
+			/** `p/` and an account, `g/` and a group, or `n/` for the notes. */
+			subject: textUpTo(64),
+			readTo: textUpTo(64),
+			pinned: v.boolean(),
+			muted: v.boolean(),
+			archived: v.boolean(),
+			draft: textUpTo(MAX_TEXT_BYTES),
+		}),
+		32,
+	),
+	settings: v.nullable(listUpTo(v.strictObject({ name: textUpTo(32), on: v.boolean() }), 32)),
+	/** Who is blocked, or not any more, since when (ms). */
+	blocks: listUpTo(v.strictObject({ account: accountId, on: v.boolean(), at: uint }), 32),
+});
+/** Something that the person noted for themselves. */
+const note = frame(23, 'note', {
+	message,
+	order,
+	sent: uint,
+	text: v.pipe(v.string(), v.maxBytes(MAX_TEXT_BYTES)),
+	replyTo: v.nullable(message),
+});
+
 export const contents = frameUnion(
-	text,
-	receipt,
-	profile,
-	repair,
-	settled,
-	roster,
-	turnedAway,
-	history,
-	historyTaken,
+	...[text, receipt, profile, repair, settled, roster, turnedAway, history, historyTaken],
+	...[want, chunk, agree, note],
 );
 export type Content = FrameValue<(typeof contents.shapes)[number]>;
 export type HistoryContent = Extract<Content, { type: 'history' }>;
@@ -134,6 +168,10 @@ export type TextContent = Extract<Content, { type: 'text' }>;
 const about = frame(1, 'about', {
 	/** Raised when a channel is founded anew for the same people; the highest is in use (SPEC CH-9). */
 	generation: uint,
+	/** Device lists of the people in it, as the founder knows them (SPEC DE-3). */
+	lists: v.optional(
+		listUpTo(v.strictObject({ account: accountId, list: bytesUpTo(MAX_DEVICE_LIST_BYTES) }), 2),
+	),
 });
 const who = v.picklist(['everyone', 'admins']);
 /** The same for a channel of a group: what it is called, and who may do what (SPEC GR). */
@@ -154,6 +192,8 @@ const group = frame(2, 'group', {
 	leaving: listUpTo(accountId, MAX_GROUP_MEMBERS),
 	/** Seals the snapshots (SPEC CH-11). */
 	secret: bytesOf(32),
+	/** Of the group that an account's own devices form: the list of them (SPEC DE-6). Nowhere else. */
+	devices: v.optional(bytesUpTo(MAX_DEVICE_LIST_BYTES)),
 });
 /** A channel in which somebody asks the maker of a group's link to let them in (SPEC JO-2). */
 const asking = frame(3, 'asking', {
@@ -163,11 +203,20 @@ const asking = frame(3, 'asking', {
 	address: id<Address>(),
 	keyPackage: bytesUpTo(MAX_CARD_BYTES),
 });
-export const channelContexts = frameUnion(about, group, asking);
+/** A channel in which a new device asks one of its person's devices to bring it in (SPEC DE-9). */
+const joining = frame(4, 'joining', {
+	/** From the offer that it took: nobody else has it. */
+	ticket: bytesOf(32),
+	address: id<Address>(),
+	keyPackage: bytesUpTo(MAX_CARD_BYTES),
+	certificate: bytesUpTo(1024),
+});
+export const channelContexts = frameUnion(about, group, asking, joining);
 export type GroupContext = FrameValue<typeof group>;
 export type AskingContext = FrameValue<typeof asking>;
-/** A picture, and roles of 43 characters each. */
-export const MAX_CONTEXT_BYTES = MAX_GROUP_PICTURE_BYTES + MAX_GROUP_MEMBERS * 128;
+/** A picture, and roles of 43 characters each; or two lists of devices. */
+export const MAX_CONTEXT_BYTES =
+	2 * MAX_DEVICE_LIST_BYTES + MAX_GROUP_PICTURE_BYTES + MAX_GROUP_MEMBERS * 128;
 
 /** What the relay keeps of a group (SPEC CH-11). */
 const snapshot = frame(1, 'snapshot', {
@@ -190,12 +239,35 @@ const signal = frame(3, 'signal', {
 export const whispers = frameUnion(typing, presence, signal);
 export type Whisper = FrameValue<(typeof whispers.shapes)[number]>;
 
+/** What a device of a person hands to a new one, sealed for the key that it showed (SPEC DE-8). */
+const offer = frame(1, 'offer', {
+	account: accountId,
+	/** The account's private key as PKCS #8 (RFC 8410). */
+	accountKey: bytesUpTo(256),
+	deviceList: bytesUpTo(MAX_DEVICE_LIST_BYTES),
+	/** Shown again by who took it. */
+	ticket: bytesOf(32),
+	/** The group of the person's own devices. */
+	group: id<GroupId>(),
+	/** Who made the offer, and how to reach it. */
+	device: id<DeviceId>(),
+	address: id<Address>(),
+	keyPackage: bytesUpTo(MAX_CARD_BYTES),
+	profile: profileSchema,
+	version: uint,
+	created: uint,
+});
+export const offers = frameUnion(offer);
+
 /** What a commit of a group says of itself to its members, as its authenticated data. */
 const byLink = frame(1, 'byLink', {});
 /** Whoever commits shares this much of what was said before with those whom the commit adds (SPEC HI-1). */
 const sharing = frame(3, 'sharing', {
 	history: v.picklist(['last-25', 'last-100', 'days-14', 'all']),
 });
-export const commitNotes = frameUnion(byLink, sharing);
+/** Who commits brings devices of their own: the list that has them (SPEC DE-5). */
+const ownDevices = frame(2, 'ownDevices', { list: bytesUpTo(MAX_DEVICE_LIST_BYTES) });
+export const commitNotes = frameUnion(byLink, ownDevices, sharing);
+export const MAX_NOTE_BYTES = MAX_DEVICE_LIST_BYTES + 64;
 export type CommitNote = FrameValue<(typeof commitNotes.shapes)[number]>;
 export type HistoryShare = FrameValue<typeof sharing>['history'];

@@ -49,6 +49,10 @@ export const MAX_HISTORY_PART = 256;
 /** Message ids that one receipt may name. */
 export const MAX_RECEIPT_IDS = 512;
 
+/** Devices that a person may have at once, and the bytes of the signed list of all that they ever had. */
+export const MAX_DEVICES = 10;
+export const MAX_DEVICE_LIST_BYTES = 128 * KIB;
+
 /** How long the relay waits for a login before it closes the socket, in ms. */
 export const LOGIN_TIMEOUT = 10_000;
 /** A socket without any frame for this long is dead; clients ping well inside it. In ms. */

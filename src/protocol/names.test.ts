@@ -109,7 +109,9 @@ describe('CO-9 names of others are cleaned where they are read', () => {
 		['\u200D\u2060', NO_NAME],
 	])('%j is read as %s', (name, shown) => {
 		const profile = { name, picture: null };
-		const told = contents.encode({ type: 'profile', profile, version: 1, address: id, keyPackage });
+		const told = contents.encode({
+			...{ type: 'profile', profile, version: 1, address: id, keyPackage, devices: undefined },
+		});
 		expect(contents.decode(told, MAX_CARD_BYTES)).toMatchObject({
 			ok: true,
 			value: { profile: { name: shown } },

@@ -139,7 +139,7 @@ describe('coming back', () => {
 		await world.pass(60_000, 2_000);
 		expect(await textsOf(fresh, back.chat)).toEqual(['are you there?', 'I am back']);
 		expect(await textsOf(ben.device, ben.chat)).toEqual([
-			...['hello from Ben', 'are you there?', 'I am back'],
+			...['hello from Ben', 'event', 'are you there?', 'I am back'],
 		]);
 		expect(await deliveryOf(fresh, sent)).toBe('delivered');
 		expect(await deliveryOf(ben.device, unheard)).toBe('delivered');

@@ -49,17 +49,15 @@ import {
 	type FakeOptions,
 } from './fake-chat.ts';
 import { fakeFiles } from './fake-files.ts';
+import { FakeDevices } from './fake-devices.ts';
 import { FakeRecovery } from './fake-recovery.ts';
 import { FakeInvites } from './fake-invites.ts';
 import { FakeBlocking } from './fake-blocking.ts';
 import { FakeGroups, type FakeGroup } from './fake-groups.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
-
 type AnyId = MessageId | ConversationId | DeviceId | Address;
-
 const LARGEST_PAGE = 200;
 const DAY = 86_400_000;
-
 export class FakeClient implements Client {
 	readonly #now: () => number;
 	readonly #later: (ms: number, step: () => void) => void;
@@ -86,7 +84,7 @@ export class FakeClient implements Client {
 		show: (id, change) => void this.#update(id, change),
 		add: (group) => this.addGroup(group),
 		line: (id, author, event) => {
-			const mine = author === this.#myAccount();
+			const mine = author === this.#self().account;
 			this.addMessage(id, { mine, author, body: { kind: 'event', event }, sent: this.#now() });
 			this.#changed(id);
 		},
@@ -112,12 +110,20 @@ export class FakeClient implements Client {
 			this.addGroup({ name, members: [], state: { kind: 'asking', name: by.name, approval } }),
 		changed: () => this.#tell({ invites: true }),
 	});
-	readonly #recovery = new FakeRecovery({
-		now: () => this.#now(),
-		isOnline: () => this.#live.connection.kind === 'online',
-		start: (name) => this.start(name),
-		changed: () => this.#tell({ me: true }),
-	});
+	readonly #around = Object.assign(
+		{ now: () => this.#now(), me: () => this.me(), start: (name: string) => this.start(name) },
+		{
+			isOnline: () => this.#live.connection.kind === 'online',
+			changed: () => this.#tell({ me: true }),
+		},
+	);
+	readonly #recovery = new FakeRecovery(this.#around);
+	readonly #own = new FakeDevices(this.#around);
+	readonly linkThisDevice = () => this.#own.linkThisDevice();
+	readonly devices = () => this.#own.devices();
+	readonly linkDevice = (fragment: string) => this.#own.linkDevice(fragment);
+	readonly removeDevice = (device: DeviceId) => this.#own.removeDevice(device);
+	readonly transfer = () => this.#own.transfer();
 	readonly recovery = this.#recovery.recovery.bind(this.#recovery);
 	readonly newRecoveryCode = this.#recovery.newRecoveryCode.bind(this.#recovery);
 	readonly useRecoveryCode = this.#recovery.useRecoveryCode.bind(this.#recovery);
@@ -199,7 +205,7 @@ export class FakeClient implements Client {
 			id: this.#id<MessageId>(),
 			conversation: id,
 			position: this.#position(),
-			author: fake.author ?? (mine ? this.#myAccount() : this.#otherSide(id)),
+			author: fake.author ?? (mine ? this.#self().account : this.#otherSide(id)),
 			mine,
 			body: fake.body ?? { kind: 'text', text: fake.text ?? '', replyTo: undefined },
 			sent: fake.sent,
@@ -402,7 +408,6 @@ export class FakeClient implements Client {
 	}
 
 	close = (): void => this.#listeners.clear();
-
 	#refusal(id: ConversationId, text: string): SendRefusal | undefined {
 		if (this.#storage.kind === 'full') return textRefusal(text) ?? { kind: 'storage-full' };
 		const { kind } = this.#need(id).state;
@@ -482,16 +487,12 @@ export class FakeClient implements Client {
 	#otherSide(id: ConversationId): AccountId {
 		const { subject } = this.#need(id);
 		if (subject.kind === 'person') return subject.person.account;
-		return this.groups.memberOf(id) ?? this.#myAccount();
+		return this.groups.memberOf(id) ?? this.#self().account;
 	}
 
 	#self(): Person {
 		if (!this.#me) throw new Error('start first');
 		return personOf(this.#me.account, this.#me.profile);
-	}
-
-	#myAccount(): AccountId {
-		return this.#self().account;
 	}
 
 	#position(): Position {

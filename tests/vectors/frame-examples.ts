@@ -105,6 +105,10 @@ const contents: Examples = [
 		...{ type: 'profile', version: 1, address: C, keyPackage: bytes(30) },
 		profile: { name: 'Ana', picture: null },
 	},
+	{
+		...{ type: 'profile', profile, version: 2, address: C, keyPackage: bytes(30) },
+		devices: bytes(50),
+	},
 	{ type: 'repair', device: A, envelopes: [B], counts: [3, 4] },
 	{ type: 'settled', envelopes: [B], counts: [3] },
 	{
@@ -129,15 +133,34 @@ const contents: Examples = [
 		],
 	},
 	{ type: 'historyTaken', group: A, part: 1 },
+	{ type: 'want', to: A, cursor: 'h/' },
+	{ type: 'chunk', to: A, cursor: 'h/', entries: bytes(40), more: ['c//n/'] },
+	{
+		...{ type: 'agree', at: NOW, settings: [{ name: 'readReceipts', on: false }] },
+		blocks: [{ account: ACCOUNT, on: true, at: NOW }],
+		conversations: [
+			{ subject: 'n/', readTo: '', pinned: true, muted: false, archived: false, draft: 'half' },
+		],
+	},
+	{ type: 'agree', at: NOW, conversations: [], settings: null, blocks: [] },
+	{ type: 'note', message: A, order: '0123456789abcdef', sent: NOW, text: 'milk', replyTo: null },
 ];
 
 const channelContexts: Examples = [
 	{ type: 'about', generation: 2 },
+	{ type: 'about', generation: 3, lists: [{ account: ACCOUNT, list: bytes(50) }] },
 	{
 		...{ type: 'group', group: A, generation: 1, name: 'Hut 🏔️', description: '', picture: null },
 		...{ roles: [{ account: ACCOUNT, role: 'owner' }], leaving: [ACCOUNT], secret: bytes(32) },
 		policy: { write: 'everyone', change: 'admins', invite: 'admins' },
 	},
+	{
+		...{ type: 'group', group: A, generation: 0, name: 'devices', description: '', picture: null },
+		...{ roles: [{ account: ACCOUNT, role: 'owner' }], leaving: [], secret: bytes(32) },
+		policy: { write: 'everyone', change: 'admins', invite: 'admins' },
+		devices: bytes(50),
+	},
+	{ type: 'joining', ticket: bytes(32), address: C, keyPackage: bytes(30), certificate: bytes(40) },
 	{ type: 'asking', group: A, profile, address: C, keyPackage: bytes(30) },
 ];
 
@@ -159,9 +182,21 @@ const cards: Examples = [
 	},
 ];
 
-const commitNotes: Examples = [{ type: 'byLink' }, { type: 'sharing', history: 'days-14' }];
+const commitNotes: Examples = [
+	{ type: 'byLink' },
+	{ type: 'ownDevices', list: bytes(50) },
+	{ type: 'sharing', history: 'days-14' },
+];
+
+const offers: Examples = [
+	{
+		...{ type: 'offer', account: ACCOUNT, accountKey: bytes(48), deviceList: bytes(50) },
+		...{ ticket: bytes(32), group: A, device: B, address: C, keyPackage: bytes(30) },
+		...{ profile, version: 3, created: NOW },
+	},
+];
 
 export const EXAMPLES = {
 	...{ upFrames, downFrames, peerFrames, contents },
-	...{ channelContexts, snapshots, whispers, cards, commitNotes },
+	...{ channelContexts, snapshots, whispers, cards, commitNotes, offers },
 };

@@ -8,6 +8,7 @@ import { cards } from '../../src/protocol/cards.ts';
 import {
 	channelContexts,
 	commitNotes,
+	offers,
 	contents,
 	snapshots,
 	whispers,
@@ -21,7 +22,7 @@ import { EXAMPLES } from './frame-examples.ts';
 
 const UNIONS = {
 	...{ upFrames, downFrames, peerFrames, contents },
-	...{ channelContexts, snapshots, whispers, cards, commitNotes },
+	...{ channelContexts, snapshots, whispers, cards, commitNotes, offers },
 };
 type UnionName = keyof typeof UNIONS;
 

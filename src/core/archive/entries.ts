@@ -73,6 +73,7 @@ const event = v.variant('kind', [
 	v.object({ kind: v.literal('history'), count: uint }),
 	v.object({ kind: v.picklist(['joined-by-link', 'removed']), who }),
 	v.object({ kind: v.literal('left'), who: accountId }),
+	v.object({ kind: v.literal('devices'), change: v.picklist(['added', 'removed', 'refused']) }),
 	v.object({ kind: v.literal('renamed'), name }),
 	v.object({ kind: v.literal('role'), who: accountId, role }),
 	v.object({

@@ -8,6 +8,7 @@
 import { sha256 } from '@noble/hashes/sha2.js';
 import { parseCbor, writeCbor } from '../../protocol/codec.ts';
 import type { AccountId, DeviceId } from '../../protocol/ids.ts';
+import type { DeviceListFailure, ReadDeviceList } from '../model.ts';
 import type { Result } from '../ports.ts';
 import { equalBytes } from './bytes.ts';
 import type { DeviceCertificate } from './certificate.ts';
@@ -34,16 +35,6 @@ export interface DeviceList {
 	/** The devices that count, oldest first. */
 	readonly devices: ReadonlyMap<DeviceId, DeviceCertificate>;
 }
-
-export type DeviceListFailure =
-	/** Not a list, or breaking its own rules. */
-	| 'malformed'
-	/** A signature or a hash that does not hold, or another account's list. */
-	| 'forged'
-	/** Valid, but ends before the pinned head: somebody shows an old list. */
-	| 'rollback'
-	/** Valid, but says something else than the pinned head did at its place. */
-	| 'forked';
 
 export type DeviceChange =
 	| { readonly kind: 'add'; readonly certificate: Uint8Array }
@@ -109,6 +100,21 @@ export async function verifyDeviceList(
 	const head = { sequence: links.length - 1, hash };
 	if (pinned && head.sequence < pinned.sequence) return { ok: false, error: 'rollback' };
 	return { ok: true, value: { account, head, devices } };
+}
+
+/** The same for the engine, which knows devices by their ids. */
+export async function readDeviceList(
+	bytes: Uint8Array,
+	account: AccountId,
+	pinned?: DeviceListHead,
+): Promise<Result<ReadDeviceList, DeviceListFailure>> {
+	const list = await verifyDeviceList(bytes, account, pinned);
+	if (!list.ok) return list;
+	const { head, devices } = list.value;
+	const named = [...devices].map(([device, { deviceName: name, created }]) => {
+		return { device, name, created };
+	});
+	return { ok: true, value: { ...head, devices: named } };
 }
 
 async function signLink(

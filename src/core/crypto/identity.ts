@@ -6,9 +6,14 @@
 // one day, by the capsule of a recovery code, and what is non-extractable cannot.
 import type { AccountId, DeviceId } from '../../protocol/ids.ts';
 import { idFrom } from '../../protocol/ids.ts';
-import type { AccountSecret, Identity } from '../ports.ts';
+import type { AccountPort, AccountSecret, Identity } from '../ports.ts';
 import { toBufferSource } from './bytes.ts';
-import { accountPublicKey, deviceIdOf, issueCertificate } from './certificate.ts';
+import {
+	accountPublicKey,
+	deviceIdOf,
+	issueCertificate,
+	verifyCertificate,
+} from './certificate.ts';
 import {
 	changeDeviceList,
 	createDeviceList,
@@ -67,6 +72,20 @@ export async function restoreIdentity(
 		}
 		return list;
 	});
+}
+
+/**
+ * The person of an exported account on a new device, beside the others: those bring it into the list. Undefined for a key
+ * that is not `account`'s.
+ */
+export async function joinIdentity(
+	account: AccountId,
+	{ accountKey: pkcs8, deviceList }: AccountSecret,
+	named: NewDevice,
+): Promise<StoredIdentity | undefined> {
+	const accountKey = await importAccountKey(pkcs8, account);
+	if (!accountKey) return undefined;
+	return newDeviceOf({ account, accountKey }, named, () => Promise.resolve(deviceList));
 }
 
 /** What a recovery code brings back of an identity. */
@@ -146,6 +165,51 @@ export function openIdentity(stored: StoredIdentity): Identity {
 /** The account's private key for signing, non-extractable: to certify a device or to change the device list. */
 export function openAccountKey(stored: StoredIdentity): Promise<CryptoKey> {
 	return unwrapAccountKey(stored, false);
+}
+
+/** The AccountPort over stored keys. */
+export function openAccount(stored: StoredIdentity): AccountPort {
+	return accountPortOf(stored.account, {
+		deviceList: stored.deviceList,
+		key: () => openAccountKey(stored),
+		secret: () => exportAccount(stored),
+	});
+}
+
+/** The AccountPort over a key that is at hand; `secret` exports it. */
+export function accountPortOf(
+	account: AccountId,
+	{
+		key,
+		secret,
+		deviceList,
+	}: {
+		readonly deviceList: Uint8Array;
+		key(): Promise<CryptoKey>;
+		secret(): Promise<AccountSecret>;
+	},
+): AccountPort {
+	return {
+		deviceList,
+		exportAccount: secret,
+		async changeDevices(list, change, created) {
+			const known = await verifyDeviceList(list, account);
+			if (!known.ok) return undefined;
+			const { devices } = known.value;
+			if ('add' in change) {
+				const added = await verifyCertificate(change.add);
+				if (!added.ok || added.value.account !== account) return undefined;
+				if (devices.has(deviceIdOf(added.value.devicePublicKey))) return undefined;
+				const link = { kind: 'add', certificate: change.add } as const;
+				return changeDeviceList(await key(), list, { account, created, change: link });
+			}
+			const removed = devices.get(change.remove);
+			if (!removed || devices.size === 1) return undefined;
+			const { devicePublicKey } = removed;
+			const link = { kind: 'remove', devicePublicKey } as const;
+			return changeDeviceList(await key(), list, { account, created, change: link });
+		},
+	};
 }
 
 function unwrapAccountKey(stored: StoredIdentity, extractable: boolean): Promise<CryptoKey> {

@@ -4,6 +4,8 @@ import { openBox, sealBox } from './aes-box.ts';
 import { toBufferSource } from './bytes.ts';
 import { deriveCapsuleKeys } from './capsule.ts';
 import { deviceIdOf } from './certificate.ts';
+import { readDeviceList } from './device-list.ts';
+import { newOfferKeys, offerAddress, sealOffer } from './device-offer.ts';
 import { openWhisper, sealWhisper } from './ephemeral.ts';
 import { deriveInviteKeys } from './invite.ts';
 import { newRecoveryCode, strayGroup } from './recovery-code.ts';
@@ -11,6 +13,10 @@ import { compareScanned, safetyNumber } from './safety-number.ts';
 import { verifySignature } from './signing.ts';
 
 export const smallCrypto: SmallCrypto = {
+	readDeviceList,
+	newOfferKeys,
+	offerAddress,
+	sealOffer,
 	inviteKeys: deriveInviteKeys,
 	newRecoveryCode,
 	strayGroup,

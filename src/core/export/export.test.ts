@@ -31,6 +31,7 @@ const words: PageWords = {
 	joined: 'joined',
 	safetyNumberChanged: 'changed',
 	sharedBy: (name) => `shared by ${name}`,
+	devices: (change, by) => `${by} ${change}`,
 	group: ({ kind }, { by = 'you', who }) => `${by}: ${kind} ${who.join('+')}`,
 };
 

@@ -1,9 +1,10 @@
 // The engine in whichever context leads: built from this origin's environment, connected to the tabs by words.
 import { createGroupCrypto } from '../crypto/mls.ts';
-import { openIdentity, type StoredIdentity } from '../crypto/identity.ts';
+import { openAccount, openIdentity, type StoredIdentity } from '../crypto/identity.ts';
 import { runEngine, type Engine, type EngineEvents } from '../engine.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import type { CapsuleKeeping } from '../capsule-standing.ts';
+import type { HistoryKeeping } from '../transfer.ts';
 import type { Log, PeerLinks } from '../ports.ts';
 import { openWords, type PushAnswer, type PushQuestion, type ToEngine } from './changes.ts';
 import { systemClock, systemRandom, type Environment } from './environment.ts';
@@ -17,6 +18,8 @@ export interface HostOptions {
 	readonly origin: string;
 	readonly peers: PeerLinks | undefined;
 	/** Of the identity of this device; undefined where no capsule is kept. Its code is loaded when the engine starts. */
+	/** Undefined where no history is handed on. */
+	readonly history?: () => Promise<HistoryKeeping>;
 	readonly capsules?: (stored: StoredIdentity) => Promise<CapsuleKeeping>;
 	readonly events: Pick<EngineEvents, 'received' | 'caughtUp'>;
 	/** A page wants the lock. */
@@ -33,16 +36,19 @@ export async function hostEngine(options: HostOptions, signal: AbortSignal): Pro
 	const identity = openIdentity(stored);
 	const groups = await createGroupCrypto({ identity, clock: systemClock });
 	const capsules = await options.capsules?.(stored);
+	const history = await options.history?.();
 	const store = environment.engineStore();
 	const hosted = connectTabs(options);
 	const engine = runEngine(
 		{
 			store,
 			identity,
+			account: openAccount(stored),
 			groups,
 			crypto: environment.crypto,
 			relay: createRelayLink(options.origin),
 			capsules,
+			history,
 			peers: options.peers,
 			clock: systemClock,
 			random: systemRandom,

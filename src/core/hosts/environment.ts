@@ -24,6 +24,8 @@ export interface Environment {
 	 * for a secret that is not the account's.
 	 */
 	restoreIdentity(account: AccountId, secret: AccountSecret): Promise<StoredIdentity | undefined>;
+	/** The same beside the account's other devices, which bring this one into their list. */
+	joinIdentity(account: AccountId, secret: AccountSecret): Promise<StoredIdentity | undefined>;
 	/** Another store on the same rows, whose writes are on disk when they resolve. */
 	engineStore(): Store;
 }
@@ -78,6 +80,17 @@ async function restored(
 	return restoreIdentity(account, secret, { deviceName: deviceName(), created: Date.now() });
 }
 
+/** The same device again where it joined the same account before: the last step was not made. */
+async function joined(
+	before: StoredIdentity | undefined,
+	account: AccountId,
+	secret: AccountSecret,
+): Promise<StoredIdentity | undefined> {
+	if (before?.account === account) return before;
+	const { joinIdentity } = await loadIdentities();
+	return joinIdentity(account, secret, { deviceName: deviceName(), created: Date.now() });
+}
+
 /** The browser's name, as people tell their devices apart. */
 function deviceName(): string {
 	const agent = navigator.userAgent;
@@ -106,6 +119,12 @@ export async function openEnvironment(outdated: () => void): Promise<Environment
 		identity: () =>
 			database.use(async (db) => (await db.get('vault', 'identity')) as StoredIdentity | undefined),
 		createIdentity: () => keep(database, 'identity', newIdentity),
+		async joinIdentity(account, secret) {
+			const before = await database.use((db) => db.get('vault', 'identity'));
+			const identity = await joined(before as StoredIdentity | undefined, account, secret);
+			if (identity) await database.use((db) => db.put('vault', identity, 'identity'));
+			return identity;
+		},
 		async restoreIdentity(account, secret) {
 			const before = await database.use((db) => db.get('vault', 'identity'));
 			const identity = await restored(before as StoredIdentity | undefined, account, secret);
@@ -126,6 +145,11 @@ function memoryEnvironment(): Environment {
 		kind: 'memory',
 		identity: () => identity ?? Promise.resolve(undefined),
 		createIdentity: () => (identity ??= newIdentity()),
+		async joinIdentity(account, secret) {
+			const made = await joined(await identity, account, secret);
+			if (made) identity = Promise.resolve(made);
+			return made;
+		},
 		async restoreIdentity(account, secret) {
 			const made = await restored(await identity, account, secret);
 			if (made) identity = Promise.resolve(made);

@@ -59,6 +59,13 @@ export async function startClient(options: PageOptions): Promise<Client> {
 			const relay = createRelayLink(options.origin);
 			return comeBackTo({ store, crypto, relay, clock: systemClock, restoreIdentity }, code);
 		},
+		linkThisDevice: async () => {
+			const { linkThisDevice } = await import('../linking.ts');
+			const { store, crypto, joinIdentity } = environment;
+			const relay = createRelayLink(options.origin);
+			const [clock, random] = [systemClock, systemRandom];
+			return linkThisDevice({ store, crypto, relay, clock, random, joinIdentity });
+		},
 		createIdentity: () => environment.createIdentity(),
 	});
 	sendWhenBack(environment, remote.engine);
@@ -192,7 +199,8 @@ function startHere(options: PageOptions, environment: Environment, received: Rec
 		const forEver = new AbortController().signal;
 		const capsules = async (stored: StoredIdentity) =>
 			(await import('./recovery.ts')).capsulesOf(stored);
-		const ports = { environment, origin, peers: undefined, capsules, events };
+		const history = async () => (await import('./history.ts')).history;
+		const ports = { environment, origin, peers: undefined, capsules, history, events };
 		return hostEngine(ports, forEver);
 	});
 }

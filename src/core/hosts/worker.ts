@@ -37,6 +37,7 @@ async function start({ origin, peers }: WorkerStart): Promise<void> {
 				origin,
 				peers: links,
 				capsules: async (stored) => (await import('./recovery.ts')).capsulesOf(stored),
+				history: async () => (await import('./history.ts')).history,
 				events: {
 					received: (conversations) =>
 						tell({ type: 'received', conversations: [...conversations] }),

@@ -44,6 +44,9 @@ const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 const VERSION_3: readonly StoreName[] = ['recovery'];
 const VERSION_4: readonly StoreName[] = ['requests'];
 const VERSION_5: readonly StoreName[] = ['blocks', 'reports'];
+const VERSION_6: readonly StoreName[] = [
+	...(['siblings', 'deviceLists', 'offers', 'transfer', 'agreed'] as const),
+];
 
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
@@ -64,5 +67,9 @@ export const MIGRATIONS: readonly Migration[] = [
 	// Blocking, reports.
 	(db) => {
 		for (const name of VERSION_5) db.createObjectStore(name);
+	},
+	// Several devices of one person.
+	(db) => {
+		for (const name of VERSION_6) db.createObjectStore(name);
 	},
 ];

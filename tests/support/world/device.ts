@@ -1,15 +1,23 @@
 // One device of the world: the true engine and client on a disk that outlives them. Crashing it throws engine and client
 // away between any two steps; what was committed stays.
+import { history } from '../../../src/core/hosts/history.ts';
 import { capsuleKeeping } from '../../../src/core/capsule-keeper.ts';
 import { openClient, type Client } from '../../../src/core/client.ts';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
 import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
-import { exportAccount, openIdentity, restoreIdentity } from '../../../src/core/crypto/identity.ts';
+import {
+	joinIdentity,
+	openAccount,
+	openIdentity,
+	restoreIdentity,
+} from '../../../src/core/crypto/identity.ts';
 import { createFiles } from '../../../src/core/hosts/files.ts';
 import { comeBackTo, recoveryWith } from '../../../src/core/hosts/recovery.ts';
 import { runEngine, type Engine } from '../../../src/core/engine.ts';
+import { linkThisDevice } from '../../../src/core/linking.ts';
 import type { LiveState } from '../../../src/core/model.ts';
 import type {
+	AccountPort,
 	AccountSecret,
 	Clock,
 	GroupCrypto,
@@ -33,7 +41,7 @@ export type CrashPoint = { readonly commitsLeft: number; readonly made: boolean 
 
 interface Keys {
 	readonly identity: Identity;
-	readonly exportAccount: () => Promise<AccountSecret>;
+	readonly account: AccountPort;
 	readonly groups: GroupCrypto;
 }
 
@@ -83,7 +91,7 @@ export class Device {
 	async start(): Promise<void> {
 		const clock = this.#clock();
 		this.#keys ??= await this.#newKeys(clock);
-		const { identity, groups, exportAccount: exported } = this.#keys;
+		const { identity, groups, account } = this.#keys;
 		const life = ++this.#life;
 		// Counted inside, so that what dies with the device is not waited for.
 		const store = this.#mortal(this.#world.busy.watch(createMemoryStore(this.disk)), life);
@@ -95,12 +103,14 @@ export class Device {
 			{
 				store,
 				identity: busy.order(identity),
+				account: busy.order(account),
 				groups: busy.order(groups),
 				crypto,
 				relay,
+				history: this.inBackground ? undefined : history,
 				capsules: this.inBackground
 					? undefined
-					: capsuleKeeping(busy.order(recoveryWith(identity, exported))),
+					: capsuleKeeping(busy.order(recoveryWith(identity, () => account.exportAccount()))),
 				peers: this.#world.direct ? this.#world.air.port() : undefined,
 				clock,
 				random,
@@ -159,10 +169,19 @@ export class Device {
 						crypto: smallCrypto,
 						relay: this.#relayLink(this.#life),
 						clock: this.#clock(),
-						restoreIdentity: (account, secret) => this.#restore(account, secret),
+						restoreIdentity: (account, secret) => this.#adopt(restoreIdentity, account, secret),
 					},
 					code,
 				),
+			linkThisDevice: () =>
+				linkThisDevice({
+					store: this.openStore(),
+					crypto: this.#world.busy.order(smallCrypto),
+					relay: this.#relayLink(this.#life),
+					clock: this.#clock(),
+					random: this.#random,
+					joinIdentity: (account, secret) => this.#adopt(joinIdentity, account, secret),
+				}),
 			createIdentity: () => Promise.resolve(this.identity),
 		});
 	}
@@ -205,18 +224,18 @@ export class Device {
 		const named = { deviceName: this.name, created: clock.now() };
 		const identity = await seededIdentity(this.#random, named);
 		const groups = await createGroupCrypto({ identity, clock });
-		return { identity, exportAccount: () => identity.exportAccount(), groups };
+		return { identity, account: identity.accountPort, groups };
 	}
 
-	/** Keys of a person who comes back: made by the platform, so a run with them is not had again from its seed. */
-	async #restore(account: AccountId, secret: AccountSecret) {
+	/** Keys of a person who comes back, or of one more device: made by the platform, so a run with them is not had again from its seed. */
+	async #adopt(make: typeof joinIdentity, account: AccountId, secret: AccountSecret) {
 		const clock = this.#clock();
 		const named = { deviceName: this.name, created: clock.now() };
-		const stored = await restoreIdentity(account, secret, named);
+		const stored = await make(account, secret, named);
 		if (!stored) return undefined;
 		const identity = openIdentity(stored);
 		const groups = await createGroupCrypto({ identity, clock });
-		this.#keys = { identity, exportAccount: () => exportAccount(stored), groups };
+		this.#keys = { identity, account: openAccount(stored), groups };
 		return stored;
 	}
 

@@ -3,7 +3,8 @@
 import { deviceIdOf, issueCertificate } from '../../../src/core/crypto/certificate.ts';
 import { signWith } from '../../../src/core/crypto/signing.ts';
 import { createDeviceList } from '../../../src/core/crypto/device-list.ts';
-import type { AccountSecret, Identity, Random } from '../../../src/core/ports.ts';
+import { accountPortOf } from '../../../src/core/crypto/identity.ts';
+import type { AccountPort, AccountSecret, Identity, Random } from '../../../src/core/ports.ts';
 import { fromBase64Url, idFrom, type AccountId } from '../../../src/protocol/ids.ts';
 
 /** PKCS #8 (RFC 8410) of an Ed25519 key, up to its 32 bytes. */
@@ -22,19 +23,20 @@ async function keyPairFrom(random: Random) {
 export async function seededIdentity(
 	random: Random,
 	{ deviceName, created }: { readonly deviceName: string; readonly created: number },
-): Promise<Identity & { exportAccount(): Promise<AccountSecret> }> {
+): Promise<Identity & { readonly accountPort: AccountPort }> {
 	const account = await keyPairFrom(random);
 	const device = await keyPairFrom(random);
 	const id = idFrom<AccountId>(account.publicKey);
 	const certificate = await issueCertificate(account.privateKey, {
 		...{ account: id, devicePublicKey: device.publicKey, deviceName, created },
 	});
+	const first = { account: id, certificate, created };
+	const deviceList = await createDeviceList(account.privateKey, first);
+	const secret = (): Promise<AccountSecret> =>
+		Promise.resolve({ accountKey: account.pkcs8, deviceList });
+	const key = () => Promise.resolve(account.privateKey);
 	return {
-		async exportAccount() {
-			const first = { account: id, certificate, created };
-			const deviceList = await createDeviceList(account.privateKey, first);
-			return { accountKey: account.pkcs8, deviceList };
-		},
+		accountPort: accountPortOf(id, { key, secret, deviceList }),
 		account: id,
 		device: deviceIdOf(device.publicKey),
 		devicePublicKey: device.publicKey,

@@ -76,6 +76,8 @@ function sentence(event: LogEvent, deed: Deed): string {
 			return mine ? m.event_joined_you() : m.event_joined({ name: by });
 		case 'safety-number-changed':
 			return m.safety_changed({ name: by });
+		case 'devices':
+			return devicesSentence(event.change, deed.by);
 		case 'group-created':
 			return mine ? m.event_created_you() : m.event_created({ by });
 		case 'added':
@@ -100,6 +102,15 @@ function sentence(event: LogEvent, deed: Deed): string {
 		default:
 			return changeSentence(event, deed);
 	}
+}
+
+/** That somebody has other devices now. */
+export function devicesSentence(
+	change: Extract<LogEvent, { kind: 'devices' }>['change'],
+	name: string,
+): string {
+	if (change === 'added') return m.event_device_added({ name });
+	return change === 'removed' ? m.event_device_removed({ name }) : m.event_device_refused({ name });
 }
 
 function roleSentence(role: Role, { by, who, mine }: Deed): string {

@@ -1,8 +1,36 @@
-// Rows of groups that only a few parts look into: what a lost state is mended with, how this person came, and the history on
-// its way to somebody else.
-import type { AccountId, DeviceId, EnvelopeId, Epoch, GroupId } from '../protocol/ids.ts';
-import type { Position } from './model.ts';
+// Groups as a device keeps them: what is known of one, what a lost state is mended with, how this person came, and the
+// history on its way to somebody else.
+import type {
+	AccountId,
+	Address,
+	ConversationId,
+	DeviceId,
+	EnvelopeId,
+	Epoch,
+	GroupId,
+} from '../protocol/ids.ts';
+import type { GroupAbout, GroupPolicy, Position, Role } from './model.ts';
 import type { LeafKey } from './ports.ts';
+
+/** A group as this device knows it: of the channel in use, or as it was last. */
+export interface GroupRow {
+	readonly group: GroupId;
+	readonly conversation: ConversationId;
+	readonly about: GroupAbout;
+	readonly policy: GroupPolicy;
+	/** Without those who are leaving; in the order of their leaves. */
+	readonly members: readonly { readonly account: AccountId; readonly role: Role }[];
+	/** What a lost state is mended with; undefined until the group is founded or joined. */
+	readonly mending: GroupMending | undefined;
+	/** People who were removed by others and did not come back: a link alone does not let them in. */
+	readonly expelled?: readonly AccountId[];
+	/** The own link of this group, open or over. */
+	readonly link?: Address | undefined;
+	/** Who added this person, and when; undefined for who founded it, or came by a link. */
+	readonly joined?: JoinedRow | undefined;
+	/** Version of the own profile that was last put into the outbox for them. */
+	readonly toldProfile: number;
+}
 
 export interface GroupMending {
 	readonly generation: number;

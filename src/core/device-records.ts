@@ -1,0 +1,83 @@
+// What is kept of devices: whose they are, and what goes between those of one person.
+import type { Address, DeviceId } from '../protocol/ids.ts';
+import type { Position } from './model.ts';
+import type { Entrance } from './records.ts';
+
+/** What is kept of the newest device list seen: a shorter one, or one that says something else, is refused. */
+export interface PinnedDevices {
+	readonly sequence: number;
+	/** SHA-256 of its last link. */
+	readonly hash: Uint8Array;
+	readonly ids: readonly DeviceId[];
+	/** It was said that something came that this list does not allow. */
+	readonly doubted?: true;
+}
+
+/** An offer to a new device, until it came. */
+export interface OfferRow {
+	readonly address: Address;
+	/** Of the new device: what is offered is sealed for it. */
+	readonly publicKey: Uint8Array;
+	readonly ticket: Uint8Array;
+	/** ms, by this device's clock; until when it may be fetched, by the relay's. */
+	readonly made: number;
+	readonly expires: number;
+	/** What the relay must still be told. */
+	readonly todo: 'put' | 'revoke' | undefined;
+}
+
+/** History on its way from another own device to this one. */
+export interface TransferRow {
+	readonly from: DeviceId;
+	readonly began: number;
+	/** What to ask for, one after the other; empty when all of it is here. */
+	readonly queue: readonly string[];
+	/** How much there was to ask for; undefined before that was told. */
+	readonly total: number | undefined;
+	/** That came so far. */
+	readonly messages: number;
+	/** When it was asked last, ms. */
+	readonly asked?: number;
+	/** Came, and is not joined with what is here yet. */
+	readonly chunk?: { readonly entries: Uint8Array; readonly more: readonly string[] };
+}
+
+/** What the person's devices last agreed on, and when it was said (relay time, ms). */
+export interface AgreedRow {
+	readonly at: number;
+	readonly said?: AgreedConversation;
+	readonly settings?: readonly { readonly name: string; readonly on: boolean }[];
+}
+
+/** See the frame `agree`. */
+interface AgreedConversation {
+	readonly subject: string;
+	readonly readTo: Position;
+	readonly pinned: boolean;
+	readonly muted: boolean;
+	readonly archived: boolean;
+	readonly draft: string;
+}
+
+/** Another device of this person. */
+export interface SiblingRow {
+	/** How to bring it into a channel; undefined until it said so. */
+	readonly entrance: Entrance | undefined;
+	/** When something last came from it; relay time, ms. */
+	readonly heard: number;
+}
+
+/** A change of which of the person's own devices are in a group. */
+export type DeviceIntention =
+	/** Those of the newest list, and no others. */
+	| { readonly kind: 'own-devices' }
+	/** Of the person's own group: one more device, or one less, and the list that says so. */
+	| { readonly kind: 'link'; readonly entrance: Entrance; readonly certificate: Uint8Array }
+	| { readonly kind: 'unlink'; readonly device: DeviceId };
+
+export function isDeviceIntention(intention: {
+	readonly kind: string;
+}): intention is DeviceIntention {
+	const { kind } = intention;
+	return kind === 'own-devices' || kind === 'link' || kind === 'unlink';
+}
