@@ -7,7 +7,7 @@ import type { Incoming } from './incoming.ts';
 import type { ReadDeviceList } from './model.ts';
 import type { GroupMember } from './ports.ts';
 import type { PinnedDevices } from './device-records.ts';
-import { ONLY, type MeRow, type PersonRow } from './records.ts';
+import { ONLY, outboxKey, type MeRow, type PersonRow } from './records.ts';
 
 /** The newest list of this person's own devices, signed. */
 export async function ownList({ tx, account }: Pick<Work, 'tx' | 'account'>): Promise<Uint8Array> {
@@ -65,6 +65,8 @@ export async function learnDevices(
 	tx.put('deviceLists', account, list);
 	if (!before || !person.conversation) return;
 	const isMore = devices.ids.some((id) => !before.ids.includes(id));
+	// Nothing more is sealed for one that is gone, should the channel in use have it still.
+	if (!isMore) tx.put('outbox', outboxKey.devices(person.conversation), { kind: 'devices' });
 	const event = { kind: 'devices', change: isMore ? 'added' : 'removed' } as const;
 	await placeLine(work, person.conversation, { ...told, event });
 }

@@ -494,7 +494,6 @@ export class FakeClient implements Client {
 		if (!this.#me) throw new Error('start first');
 		return personOf(this.#me.account, this.#me.profile);
 	}
-
 	#position(): Position {
 		return (++this.#count).toString(16).padStart(16, '0');
 	}
