@@ -6,6 +6,7 @@ export type SettingsPage =
 	| 'profile'
 	| 'links'
 	| 'privacy'
+	| 'devices'
 	| 'notifications'
 	| 'storage'
 	| 'import'
@@ -28,5 +29,7 @@ export const toSafetyNumber = (id: ConversationId): string =>
 /** What a link carries needs no escapes; what was pasted in its place must not break the address. */
 export const toInvite = (fragment: string): string =>
 	`${resolve('/i')}#${encodeURIComponent(fragment.toWellFormed())}`;
+/** What a new device shows: `fragment` is no secret. */
+export const toNewDevice = (fragment: string): string => `${resolve('/d')}#${fragment}`;
 export const toSettings = (page?: SettingsPage): string =>
 	page === undefined ? resolve('/settings') : resolve('/settings/[page]', { page });

@@ -10,6 +10,8 @@ import {
 	type Conversation,
 	type ConversationId,
 	type Invite,
+	type LinkFailure,
+	type LinkingDevice,
 	type LiveState,
 	type ComeBackFailure,
 	type Me,
@@ -132,6 +134,14 @@ export class App {
 		const back = await this.client.comeBack(code);
 		if (!back.ok) return back.error;
 		await this.#arrive(back.value);
+		return undefined;
+	}
+
+	/** Waits until another device of the person took this browser in; undefined once it is theirs. */
+	async become({ done }: LinkingDevice): Promise<LinkFailure | undefined> {
+		const outcome = await done;
+		if (!outcome.ok) return outcome.error;
+		await this.#arrive(outcome.value);
 		return undefined;
 	}
 

@@ -4,6 +4,7 @@ import type { SettingsPage } from '../../browser/addresses.ts';
 const pages: Readonly<Record<SettingsPage, () => Promise<{ default: Component }>>> = {
 	profile: () => import('./Profile.svelte'),
 	links: () => import('./Links.svelte'),
+	devices: () => import('./Devices.svelte'),
 	privacy: () => import('./Privacy.svelte'),
 	notifications: () => import('./Notifications.svelte'),
 	storage: () => import('./Storage.svelte'),
