@@ -1,6 +1,6 @@
 // The store in IndexedDB. Rows are sealed before a transaction opens and opened after it closed, because IndexedDB
 // ends a transaction that waits for anything else.
-import { unwrap, wrap } from 'idb';
+import { unwrap } from 'idb';
 import type { Entry, KeyRange, Store, StoreFailure, Touched } from '../ports.ts';
 import type { Rows, StoreName } from '../records.ts';
 import { DatabaseUnavailable, type IdbDatabase, type Opened } from './idb-database.ts';
@@ -39,7 +39,7 @@ const MOST_ROWS = 2 ** 32 - 1;
 /** Rows with nothing to hide, where sealing would only cost time. */
 const PLAIN: ReadonlySet<StoreName> = new Set<StoreName>(['seen']);
 
-/** 48 random bits: a row that is deleted and made again must not look unchanged. */
+/** 48 random bits for the rows of one commit: a row that is deleted and made again must not look unchanged. */
 function newRevision(): number {
 	const words = crypto.getRandomValues(new Uint32Array(2));
 	return (words[0] ?? 0) * 0x10000 + ((words[1] ?? 0) & 0xffff) + 1;
@@ -62,11 +62,11 @@ function createRowBox(sealer: RowSealer) {
 			const plain = PLAIN.has(store) ? sealed : await sealer.open(sealed, place(store, key));
 			return decodeRow(plain) as Rows[Name];
 		},
-		async close({ store, key, value }: Write) {
+		async close({ store, key, value }: Write, revision: number) {
 			if (value === undefined) return { store, key, row: undefined };
 			const plain = encodeRow(value) as Uint8Array<ArrayBuffer>;
 			const sealed = PLAIN.has(store) ? plain : await sealer.seal(plain, place(store, key));
-			return { store, key, row: { revision: newRevision(), sealed } };
+			return { store, key, row: { revision, sealed } };
 		},
 	};
 }
@@ -99,7 +99,8 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 			return versioned;
 		},
 		async commit(checks, writes) {
-			const closed = await Promise.all(writes.map((write) => box.close(write)));
+			const revision = newRevision();
+			const closed = await Promise.all(writes.map((write) => box.close(write, revision)));
 			try {
 				return await database.use((db) => commitRows(db, { checks, closed, durability }));
 			} catch (error) {
@@ -125,8 +126,8 @@ function createReader(database: IdbDatabase) {
 		waiting = [];
 		try {
 			const rows = await database.use((db) => {
-				const tx = db.transaction([...new Set(wanted.map(({ store }) => store))]);
-				return Promise.all(wanted.map(({ store, key }) => tx.objectStore(store).get(key)));
+				const tx = unwrap(db).transaction([...new Set(wanted.map(({ store }) => store))]);
+				return readRows(tx, wanted);
 			});
 			for (const [index, { resolve }] of wanted.entries()) resolve(rows[index]);
 		} catch (error) {
@@ -139,6 +140,25 @@ function createReader(database: IdbDatabase) {
 			if (waiting.length === 0) queueMicrotask(() => void readAll());
 			waiting.push({ store, key, resolve, reject });
 		});
+}
+
+/**
+ * The rows under these keys. On bare requests, whose answers come in order: only the last one is waited for, because a
+ * batch has hundreds and a promise for each costs more than the reading.
+ */
+function readRows(
+	tx: IDBTransaction,
+	wanted: readonly Pick<Check, 'store' | 'key'>[],
+): Promise<readonly (StoredRow | undefined)[]> {
+	const requests = wanted.map(
+		({ store, key }) => tx.objectStore(store).get(key) as IDBRequest<StoredRow | undefined>,
+	);
+	return new Promise((resolve, reject) => {
+		const last = requests.at(-1);
+		if (!last) resolve([]);
+		last?.addEventListener('success', () => resolve(requests.map(({ result }) => result)));
+		tx.addEventListener('abort', () => reject(reasonOf(tx)));
+	});
 }
 
 async function rowsIn(db: Opened, store: StoreName, wanted: KeyRange) {
@@ -172,7 +192,7 @@ interface Commit {
 
 /**
  * One IndexedDB transaction: it compares, and only then writes; on disk before it says so. A row that must be new is
- * added instead of looked for. On bare requests: a batch has hundreds, and nobody waits for a single one.
+ * added instead of looked for.
  */
 async function commitRows(
 	db: Opened,
@@ -188,11 +208,7 @@ async function commitRows(
 		revision === undefined && written.has(`${store}/${key}`);
 	const added = new Set(checks.filter(isNew).map(({ store, key }) => `${store}/${key}`));
 	const compared = checks.filter((check) => !isNew(check));
-	const current = await Promise.all(
-		compared.map(({ store, key }) =>
-			wrap(tx.objectStore(store).get(key) as IDBRequest<StoredRow | undefined>),
-		),
-	);
+	const current = await readRows(tx, compared);
 	const moved = compared.some(({ revision }, index) => current[index]?.revision !== revision);
 	if (!moved) {
 		for (const { store, key, row } of closed) {
@@ -212,9 +228,13 @@ function endOf(tx: IDBTransaction): Promise<'done' | 'conflict'> {
 		tx.addEventListener('complete', () => resolve('done'));
 		tx.addEventListener('abort', () => {
 			if (tx.error?.name === 'ConstraintError') resolve('conflict');
-			else reject(tx.error ?? new DOMException('The transaction was cut off', 'AbortError'));
+			else reject(reasonOf(tx));
 		});
 	});
+}
+
+function reasonOf({ error }: IDBTransaction): DOMException {
+	return error ?? new DOMException('The transaction was cut off', 'AbortError');
 }
 
 function failureOf(error: unknown): StoreFailure {
