@@ -393,6 +393,11 @@ export interface Entry<Name extends StoreName> {
 /** Reads are remembered: the commit fails, and the body runs again, if any of those rows changed meanwhile. */
 export interface Transaction {
 	get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined>;
+	/**
+	 * Says that there will hardly be such a row: `get` then answers without a look at the disk, and should the commit find
+	 * one, the body runs again, with nothing presumed.
+	 */
+	presumeAbsent(store: StoreName, key: string): void;
 	/** Seen at commit like nothing else read: use only where one writer adds (own outbox, own lane). */
 	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
 	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void;

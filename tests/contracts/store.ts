@@ -239,6 +239,49 @@ function transactionRules(given: () => Subject): void {
 		expect(again.runs).toBe(2);
 	});
 
+	test('a row presumed absent that is there is noticed, whether it is read or written', async () => {
+		await put(given().store, { a: 'old' });
+		const seen: unknown[] = [];
+		await given().store.transact(async (tx) => {
+			tx.presumeAbsent(SHELF, 'a');
+			seen.push(await tx.get(SHELF, 'a'));
+			tx.put(SHELF, 'a', 'new');
+		});
+		await given().store.transact(async (tx) => {
+			tx.presumeAbsent(SHELF, 'a');
+			seen.push(await tx.get(SHELF, 'a'));
+			tx.put(SHELF, 'b', 'beside it');
+		});
+		expect(seen).toEqual([undefined, 'old', undefined, 'new']);
+		expect(await given().store.get(SHELF, 'a')).toBe('new');
+	});
+
+	test('a row presumed absent that is absent costs one run', async () => {
+		let runs = 0;
+		await given().store.transact(async (tx) => {
+			runs++;
+			tx.presumeAbsent(SHELF, 'a');
+			expect(await tx.get(SHELF, 'a')).toBeUndefined();
+			tx.put(SHELF, 'a', 'new');
+		});
+		expect(runs).toBe(1);
+		expect(await given().store.get(SHELF, 'a')).toBe('new');
+	});
+
+	test('what was read or written before is not presumed away', async () => {
+		await put(given().store, { a: 'old' });
+		await given().store.transact(async (tx) => {
+			const before = await tx.get(SHELF, 'a');
+			tx.put(SHELF, 'b', 'own');
+			for (const key of ['a', 'b']) tx.presumeAbsent(SHELF, key);
+			expect([before, await tx.get(SHELF, 'a'), await tx.get(SHELF, 'b')]).toEqual([
+				'old',
+				'old',
+				'own',
+			]);
+		});
+	});
+
 	test('a row that nobody read may change meanwhile', async () => {
 		await put(given().store, { a: 'old', b: 'old' });
 		const { runs } = await raced(

@@ -50,9 +50,11 @@ class Attempt implements Transaction {
 	/** Reads under way or done: each row is read once, and stays for this attempt what it was. */
 	readonly #reads = new Map<string, Promise<Versioned<StoreName> | undefined>>();
 	readonly #backend: Backend;
+	readonly #mayPresume: boolean;
 
-	constructor(backend: Backend) {
+	constructor(backend: Backend, mayPresume: boolean) {
 		this.#backend = backend;
+		this.#mayPresume = mayPresume;
 	}
 
 	async get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined> {
@@ -90,6 +92,13 @@ class Attempt implements Transaction {
 		return keys.slice(0, range.limit).map((key) => ({ key, value: rows.get(key) as Rows[Name] }));
 	}
 
+	presumeAbsent(store: StoreName, key: string): void {
+		const name = nameOf(store, key);
+		if (this.#mayPresume && !this.#reads.has(name)) {
+			this.#reads.set(name, Promise.resolve(undefined));
+		}
+	}
+
 	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void {
 		this.writes.set(nameOf(store, key), { store, key, value });
 	}
@@ -106,7 +115,8 @@ export async function transactOn<Value>(
 	committed: (touched: readonly Touched[]) => void,
 ): Promise<Result<Value, StoreFailure>> {
 	for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
-		const tx = new Attempt(backend);
+		// What was presumed may be what was wrong.
+		const tx = new Attempt(backend, attempt === 0);
 		const value = await body(tx);
 		const writes = [...tx.writes.values()];
 		if (writes.length === 0) return { ok: true, value };
