@@ -32,6 +32,9 @@ import { chunkArrived } from './transfer.ts';
 const MOST_TELLING = 31;
 const MOST_CONVERSATIONS = 20_000;
 
+/** What somebody said, or that it cannot be read. */
+export type Said = ReturnType<typeof contents.decode>;
+
 interface OpenedMessage {
 	readonly row: ChannelRow;
 	readonly opened: Extract<Opened, { kind: 'message' }>;
@@ -43,15 +46,16 @@ interface HeardMessage extends OpenedMessage {
 	readonly quiet: boolean;
 }
 
-/** Asks for the rows that applying this will read: asked for together, they are one look at the disk. */
-export async function lookAhead({ tx }: Work, opened: Opened): Promise<void> {
-	if (opened.kind !== 'message') return;
-	const decoded = contents.decode(opened.plaintext, MAX_FRAME_BYTES);
-	if (!decoded.ok) return;
-	const content = decoded.value;
-	if (content.type === 'text') {
-		await tx.get('messageKeys', content.message);
-	}
+export function readContent({ plaintext }: Extract<Opened, { kind: 'message' }>): Said {
+	return contents.decode(plaintext, MAX_FRAME_BYTES);
+}
+
+/** Prepares for the rows that applying this will read: those asked for together are one look at the disk. */
+export async function lookAhead({ tx }: Work, said: Said): Promise<void> {
+	if (!said.ok) return;
+	const content = said.value;
+	// Twins are rare: one is noticed by the commit.
+	if (content.type === 'text') tx.presumeAbsent('messageKeys', content.message);
 	if (content.type === 'receipt') {
 		const ids = [...content.delivered, ...content.read];
 		const keys = await Promise.all(ids.map((id) => tx.get('messageKeys', id)));
@@ -60,14 +64,17 @@ export async function lookAhead({ tx }: Work, opened: Opened): Promise<void> {
 }
 
 /** Returns the channel's row as it stands afterwards. */
-export async function applyContent(work: Work, message: OpenedMessage): Promise<ChannelRow> {
+export async function applyContent(
+	work: Work,
+	message: OpenedMessage,
+	said: Said,
+): Promise<ChannelRow> {
 	const { row, opened, incoming } = message;
 	const { tx } = work;
-	const decoded = contents.decode(opened.plaintext, MAX_FRAME_BYTES);
 	const quiet = await isBlocked(tx, opened.sender.account);
 	const isGroup = (await tx.get('conversations', row.conversation))?.group !== undefined;
-	if (quiet && !isGroup) return applyUnheard(work, message, decoded);
-	if (decoded.ok) return applyDecoded(work, { ...message, quiet }, decoded.value);
+	if (quiet && !isGroup) return applyUnheard(work, message, said);
+	if (said.ok) return applyDecoded(work, { ...message, quiet }, said.value);
 	if (await isFullRequest(tx, row.conversation)) return row;
 	// Content of a newer Kith: kept in its place, so that nothing disappears (SPEC CO-1).
 	const body = { kind: 'newer' } as const;
@@ -79,15 +86,11 @@ export async function applyContent(work: Work, message: OpenedMessage): Promise<
  * From somebody who is blocked, alone (SPEC BL-2). What they say is gone, now and when it is said again later; how they can
  * be reached is kept, for they may be unblocked.
  */
-async function applyUnheard(
-	work: Work,
-	message: OpenedMessage,
-	decoded: ReturnType<typeof contents.decode>,
-): Promise<ChannelRow> {
+async function applyUnheard(work: Work, message: OpenedMessage, said: Said): Promise<ChannelRow> {
 	const { tx, relayTime } = work;
 	const { row, opened } = message;
-	if (!decoded.ok || decoded.value.type === 'repair') return row;
-	const content = decoded.value;
+	if (!said.ok || said.value.type === 'repair') return row;
+	const content = said.value;
 	if (content.type !== 'text') return applyDecoded(work, { ...message, quiet: true }, content);
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
 	if ((await tx.get('messageKeys', content.message)) === undefined) {

@@ -2,6 +2,7 @@
 import { channelContexts, MAX_CONTEXT_BYTES } from '../protocol/content.ts';
 import type { AccountId, ChannelId, ConversationId, DeviceId } from '../protocol/ids.ts';
 import type { Work } from './context.ts';
+import { sameBytes } from './group-rights.ts';
 import type { FrozenGroup, GroupCrypto, GroupState, Transaction } from './ports.ts';
 import { outboxKey, type ChannelRow, type ConversationRow, type StagedRow } from './records.ts';
 import { catchUp } from './transfer.ts';
@@ -37,6 +38,11 @@ export function saveChannel(tx: Transaction, row: ChannelRow, frozen: FrozenGrou
 	const next = { ...row, epoch, treeId, ratchet };
 	tx.put('channels', row.channel, next);
 	return next;
+}
+
+/** Whether both rows hold the group at the same point: after the same commits and the same messages. */
+export function isSameState(one: ChannelRow, other: ChannelRow): boolean {
+	return one.treeId === other.treeId && sameBytes(one.ratchet, other.ratchet);
 }
 
 /** The staged commit passed: its state is the channel's now. */

@@ -1,7 +1,7 @@
 // received -> opened -> committed -> acknowledged. Whatever comes, from the relay or from a peer, goes into its
 // channel's lane; a batch is opened and written in one transaction; only then is it acknowledged.
 import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
-import { applyContent, lookAhead } from './apply.ts';
+import { applyContent, lookAhead, readContent, type Said } from './apply.ts';
 import {
 	adoptStaged,
 	breakChannel,
@@ -20,6 +20,7 @@ import { sightOf } from './group-sight.ts';
 import { commitSettled, joinFromWelcome } from './groups.ts';
 import type { Incoming } from './incoming.ts';
 import { isOutOfGroup } from './model.ts';
+import { createOpenedAhead, messagesAtHead, type OpenedAhead } from './opened-ahead.ts';
 import { placeUnreadable } from './repairs.ts';
 import { writeDelivery } from './threads.ts';
 import type { Opened, Transaction } from './ports.ts';
@@ -34,10 +35,24 @@ export interface Inbox {
 interface OpenedIncoming {
 	readonly incoming: Incoming;
 	readonly opened: Opened;
+	/** Where it was read before. */
+	readonly said?: Said | undefined;
 }
 
-/** Envelopes in one transaction: enough to make writing cheap, few enough to keep the screen alive. */
-const BATCH = 256;
+/** What is stored in one transaction. */
+interface Batch {
+	readonly channel: ChannelId;
+	readonly batch: readonly Incoming[];
+	/** What waits behind it. */
+	readonly next: readonly Incoming[];
+	readonly ahead: OpenedAhead;
+}
+
+/**
+ * Envelopes in one transaction: enough to make writing cheap, and a quarter of what the relay sends ahead (SPEC MB-8), so
+ * that while one batch is written the next is there to be opened, and more is on its way.
+ */
+const BATCH = 128;
 /** Unreadable messages of one epoch after which a group has come apart: one or two are merely damaged. */
 const MOST_UNREADABLE_TOGETHER = 6;
 
@@ -50,15 +65,21 @@ export function createInbox(
 	},
 ): Inbox {
 	const queues = new Map<ChannelId, Incoming[]>();
+	const ahead = createOpenedAhead(context.groups);
 
 	async function drain(channel: ChannelId): Promise<void> {
 		const queue = queues.get(channel) ?? [];
 		const batch = queue.slice(0, BATCH);
 		if (batch.length === 0) return;
-		const touched = await context.persist((tx) => storeBatch({ ...context, tx }, channel, batch));
+		const touched = await context.persist((tx) => {
+			const next = queue.slice(BATCH, 2 * BATCH);
+			return storeBatch({ ...context, tx }, { channel, batch, next, ahead });
+		});
 		queue.splice(0, batch.length);
-		if (queue.length === 0) queues.delete(channel);
-		else context.lanes.run(channel, () => drain(channel));
+		if (queue.length === 0) {
+			queues.delete(channel);
+			ahead.forget(channel);
+		} else context.lanes.run(channel, () => drain(channel));
 		for (const { stored } of batch) stored();
 		events.stored();
 		if (touched.size > 0) events.received(touched);
@@ -85,8 +106,7 @@ export function createInbox(
 /** Everything that the batch changes, in one transaction. Repeatable: it reads what it needs each time. */
 async function storeBatch(
 	work: Work,
-	channel: ChannelId,
-	batch: readonly Incoming[],
+	{ channel, batch, next, ahead }: Batch,
 ): Promise<ReadonlySet<ConversationId>> {
 	const { tx } = work;
 	const touched = new Set<ConversationId>();
@@ -94,10 +114,13 @@ async function storeBatch(
 	const fresh = await notSeen(work, batch);
 	while (fresh.length > 0) {
 		// What is said is opened ahead, as far as nothing but messages comes: then one look at the disk is for all of it.
-		const run = loaded && !loaded.row.asks ? await openAhead(work, loaded, fresh) : [];
-		for (const each of run) if (loaded) loaded = await storeOpened(work, loaded, each);
-		if (loaded && run.length > 0) touched.add(loaded.row.conversation);
+		const run = loaded && !loaded.row.asks ? await openHead(work, loaded, { fresh, ahead }) : [];
+		if (loaded && run.length > 0) {
+			loaded = await storeRun(work, loaded, run);
+			touched.add(loaded.row.conversation);
+		}
 		fresh.splice(0, run.length);
+		if (run.length > 0) continue;
 		const incoming = fresh.shift();
 		if (!incoming) break;
 		if (incoming.kind === 'dropped') {
@@ -119,11 +142,16 @@ async function storeBatch(
 		else loaded = await storeBlind(work, incoming);
 		if (loaded) touched.add(loaded.row.conversation);
 	}
+	if (loaded && !loaded.row.asks) ahead.begin(loaded, next);
 	return touched;
 }
 
 /** Those of the batch that did not come before, each once; they count as seen from now on. */
 async function notSeen({ tx, relayTime }: Work, batch: readonly Incoming[]): Promise<Incoming[]> {
+	for (const { kind, envelope } of batch) {
+		// Twins are rare, and opening one for nothing harms nobody; a look for each message would cost as much as a write.
+		if (kind === 'message') tx.presumeAbsent('seen', envelope);
+	}
 	const known = await Promise.all(batch.map(({ envelope }) => tx.get('seen', envelope)));
 	const fresh = new Map<EnvelopeId, Incoming>();
 	for (const [index, incoming] of batch.entries()) {
@@ -134,28 +162,49 @@ async function notSeen({ tx, relayTime }: Work, batch: readonly Incoming[]): Pro
 	return [...fresh.values()];
 }
 
-/** Opens the messages at the head of `waiting`, and asks for the rows that storing them will read. */
-async function openAhead(
+/** Opens the messages at the head of what is fresh, and asks for the rows that storing them will read. */
+async function openHead(
 	work: Work,
 	loaded: LoadedChannel,
-	waiting: readonly Incoming[],
+	{ fresh, ahead }: { readonly fresh: readonly Incoming[]; readonly ahead: OpenedAhead },
 ): Promise<OpenedIncoming[]> {
-	const end = waiting.findIndex(({ kind }) => kind !== 'message');
-	const messages = end < 0 ? waiting : waiting.slice(0, end);
+	const messages = messagesAtHead(fresh);
+	if (messages.length === 0) return [];
 	const run: OpenedIncoming[] = [];
 	let { state } = loaded;
-	const plain: readonly Opened[] = await work.groups.openRun(
-		state,
-		messages.map(({ body }) => body),
-	);
-	for (const incoming of messages) {
-		const opened = plain[run.length] ?? (await work.groups.open(state, incoming.body));
-		run.push({ incoming, opened });
+	const { looked, plain } = await ahead.take(loaded, messages);
+	for (const incoming of messages.slice(0, looked)) {
+		const opened: Opened = plain[run.length] ?? (await work.groups.open(state, incoming.body));
+		const said = opened.kind === 'message' ? readContent(opened) : undefined;
+		run.push({ incoming, opened, said });
 		if (opened.kind === 'commit') break;
 		if (opened.kind === 'message') state = opened.state;
 	}
-	await Promise.all(run.map(({ opened }) => lookAhead(work, opened)));
+	await Promise.all(run.flatMap(({ said }) => (said ? [lookAhead(work, said)] : [])));
 	return run;
+}
+
+/** Applies one after the other. The ratchet is written once, as the last of them left it. */
+async function storeRun(
+	work: Work,
+	loaded: LoadedChannel,
+	run: readonly OpenedIncoming[],
+): Promise<LoadedChannel> {
+	let current = loaded;
+	let written = loaded.state;
+	const write = () => {
+		if (current.state === written) return;
+		const { row, state } = current;
+		current = { row: saveChannel(work.tx, row, work.groups.freeze(state)), state };
+		written = state;
+	};
+	for (const each of run) {
+		if (each.opened.kind !== 'message') write();
+		current = await storeOpened(work, current, each);
+		if (each.opened.kind !== 'message') written = current.state;
+	}
+	write();
+	return current;
 }
 
 /** A channel that we do not have; or one that we were taken out of, and are brought into again. */
@@ -212,7 +261,7 @@ async function storeCommit(
 	if (adopted) return unpark(work, adopted);
 	const body = await unsealCommit(work, loaded, incoming.body);
 	const opened = await work.groups.open(loaded.state, body);
-	return storeOpened(work, loaded, { incoming, opened });
+	return storeRun(work, loaded, [{ incoming, opened }]);
 }
 
 /** Own commit coming back: MLS cannot process its own echo, so it is known by its envelope (encryption.md 8). */
@@ -232,18 +281,19 @@ async function adoptOwn(
 	return loadChannel(tx, groups, adopted.channel);
 }
 
+/** A message moves the ratchet, which its caller writes. */
 async function storeOpened(
 	work: Work,
 	loaded: LoadedChannel,
-	{ incoming, opened }: OpenedIncoming,
+	{ incoming, opened, said }: OpenedIncoming,
 ): Promise<LoadedChannel> {
 	const { row } = loaded;
 	const { tx, groups, identity } = work;
 	if (await hasLeft(work, row)) return loaded;
 	switch (opened.kind) {
 		case 'message': {
-			const saved = saveChannel(tx, row, groups.freeze(opened.state));
-			const next = await applyContent(work, { row: saved, opened, incoming });
+			const message = { row, opened, incoming };
+			const next = await applyContent(work, message, said ?? readContent(opened));
 			return { row: next, state: opened.state };
 		}
 		case 'commit': {
@@ -310,7 +360,7 @@ async function unpark(work: Work, loaded: LoadedChannel): Promise<LoadedChannel>
 			stored: () => undefined,
 		};
 		const opened = await work.groups.open(current.state, value.body);
-		current = await storeOpened(work, { ...current, row }, { incoming, opened });
+		current = await storeRun(work, { ...current, row }, [{ incoming, opened }]);
 	}
 	return current;
 }

@@ -102,6 +102,25 @@ describe('a device dies', () => {
 		await expectWhole(all, ['one']);
 	});
 
+	test.each([
+		[0, false],
+		[1, false],
+		[1, true],
+		[2, true],
+	])('amid a backlog, at commit %i (made: %s): each comes once, in order', async (left, made) => {
+		const all = await pair(40 + left);
+		const texts = Array.from({ length: 300 }, (_, n) => `of many ${n}`);
+		all.ben.device.crash();
+		for (const text of texts) await say(all.ana, text);
+		await all.world.up(all.ana.device);
+		await all.ben.device.start();
+		all.ben.device.crash({ commitsLeft: left, made });
+		await all.world.flush();
+		expect(all.ben.device.running).toBe(false);
+		await all.ben.device.start();
+		await expectWhole(all, texts);
+	});
+
 	test('while opening, before its transaction: nothing is found, and it is delivered again', async () => {
 		const all = await pair(15);
 		all.ben.device.crash({ commitsLeft: 0, made: false });
