@@ -5,7 +5,7 @@ import { runEngine, type Engine, type EngineEvents } from '../engine.ts';
 import { createRelayLink } from '../links/relay-link.ts';
 import type { CapsuleKeeping } from '../capsule-standing.ts';
 import type { HistoryKeeping } from '../transfer.ts';
-import type { Log, PeerLinks } from '../ports.ts';
+import type { GroupCrypto, Identity, Log, PeerLinks } from '../ports.ts';
 import { openWords, type PushAnswer, type PushQuestion, type ToEngine } from './changes.ts';
 import { systemClock, systemRandom, type Environment } from './environment.ts';
 
@@ -18,12 +18,60 @@ export interface HostOptions {
 	readonly origin: string;
 	readonly peers: PeerLinks | undefined;
 	/** Of the identity of this device; undefined where no capsule is kept. Its code is loaded when the engine starts. */
+	readonly capsules?: (stored: StoredIdentity) => Promise<CapsuleKeeping>;
 	/** Undefined where no history is handed on. */
 	readonly history?: () => Promise<HistoryKeeping>;
-	readonly capsules?: (stored: StoredIdentity) => Promise<CapsuleKeeping>;
 	readonly events: Pick<EngineEvents, 'received' | 'caughtUp'>;
+	/** Of {@link prepareEngine}, where there was time for it. */
+	readonly prepared?: Promise<EngineParts | undefined>;
 	/** A page wants the lock. */
 	yielded?(): void;
+}
+
+/** The keys of this device, and what is made of them. */
+export interface EngineParts {
+	readonly stored: StoredIdentity;
+	readonly identity: Identity;
+	readonly groups: GroupCrypto;
+	readonly capsules: CapsuleKeeping | undefined;
+	readonly history: HistoryKeeping | undefined;
+}
+
+type PartsOptions = Pick<HostOptions, 'capsules' | 'history'>;
+
+/**
+ * Makes what running needs while another context leads: taking over is then a matter of the socket alone. Undefined as long
+ * as this device has no identity.
+ */
+export async function prepareEngine(
+	environment: Pick<Environment, 'identity'>,
+	options: PartsOptions,
+): Promise<EngineParts | undefined> {
+	const stored = await environment.identity();
+	return stored && makeParts(stored, options);
+}
+
+async function makeParts(stored: StoredIdentity, options: PartsOptions): Promise<EngineParts> {
+	const identity = openIdentity(stored);
+	const groups = await createGroupCrypto({ identity, clock: systemClock });
+	const capsules = await options.capsules?.(stored);
+	return { stored, identity, groups, capsules, history: await options.history?.() };
+}
+
+/**
+ * The parts for the keys as they are now: whoever came back by a recovery code while this context waited has others than
+ * those that were prepared for. Undefined where `signal` aborts before there are any.
+ */
+export async function partsNow(
+	options: PartsOptions & Pick<HostOptions, 'environment' | 'prepared'>,
+	signal: AbortSignal,
+): Promise<EngineParts | undefined> {
+	const { environment, prepared } = options;
+	const [found, parts] = await Promise.all([environment.identity(), prepared]);
+	const stored = found ?? (await identityMade(environment, signal));
+	if (!stored || signal.aborted) return undefined;
+	if (parts?.stored.device === stored.device) return parts;
+	return makeParts(stored, options);
 }
 
 const quietLog: Log = { info: () => undefined, warn: () => undefined };
@@ -31,12 +79,9 @@ const quietLog: Log = { info: () => undefined, warn: () => undefined };
 /** Runs the engine until `signal` aborts. Waits for the identity of this device if there is none yet. */
 export async function hostEngine(options: HostOptions, signal: AbortSignal): Promise<void> {
 	const { environment } = options;
-	const stored = (await environment.identity()) ?? (await identityMade(environment, signal));
-	if (!stored || signal.aborted) return;
-	const identity = openIdentity(stored);
-	const groups = await createGroupCrypto({ identity, clock: systemClock });
-	const capsules = await options.capsules?.(stored);
-	const history = await options.history?.();
+	const parts = await partsNow(options, signal);
+	if (!parts || signal.aborted) return;
+	const { stored, identity, groups, capsules, history } = parts;
 	const store = environment.engineStore();
 	const hosted = connectTabs(options);
 	const engine = runEngine(

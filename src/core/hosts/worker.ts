@@ -1,8 +1,9 @@
 // The dedicated worker of a tab: waits to lead, and then runs the engine. What only a page can do, WebRTC and showing
 // notifications, it asks of its page.
+import type { StoredIdentity } from '../crypto/identity.ts';
 import type { ConversationId } from '../model.ts';
 import { openEnvironment } from './environment.ts';
-import { hostEngine } from './engine-host.ts';
+import { hostEngine, prepareEngine } from './engine-host.ts';
 import { whenLeader } from './leader.ts';
 import { borrowPeerLinks } from './peer-loan.ts';
 
@@ -21,31 +22,32 @@ export type FromWorker =
 addEventListener(
 	'message',
 	({ data }) => {
-		void start(data as WorkerStart);
+		start(data as WorkerStart);
 	},
 	{ once: true },
 );
 
-async function start({ origin, peers }: WorkerStart): Promise<void> {
-	const environment = await openEnvironment(() => end());
+function start({ origin, peers }: WorkerStart): void {
+	// Waits for its turn from the first moment: the tab that leads may be closed before the database here is open.
+	const opening = openEnvironment(() => end());
 	const links = peers && borrowPeerLinks(peers);
-	const end = whenLeader((signal) => {
+	const capsules = async (stored: StoredIdentity) =>
+		(await import('./recovery.ts')).capsulesOf(stored);
+	const history = async () => (await import('./history.ts')).history;
+	// What cannot be prepared now is made when it is needed.
+	const prepared = opening
+		.then((environment) => prepareEngine(environment, { capsules, history }))
+		.catch(() => undefined);
+	const end = whenLeader(async (signal) => {
 		tell({ type: 'leading' });
-		return hostEngine(
-			{
-				environment,
-				origin,
-				peers: links,
-				capsules: async (stored) => (await import('./recovery.ts')).capsulesOf(stored),
-				history: async () => (await import('./history.ts')).history,
-				events: {
-					received: (conversations) =>
-						tell({ type: 'received', conversations: [...conversations] }),
-					caughtUp: () => undefined,
-				},
-			},
-			signal,
-		);
+		const environment = await opening;
+		const events = {
+			received: (conversations: ReadonlySet<ConversationId>) =>
+				tell({ type: 'received', conversations: [...conversations] }),
+			caughtUp: () => undefined,
+		};
+		const host = { environment, origin, peers: links, capsules, history, prepared, events };
+		await hostEngine(host, signal);
 	});
 }
 
