@@ -70,6 +70,7 @@ export class MessageWindow {
 				position: first.position,
 				limit: PAGE,
 			});
+			await calm();
 			this.shift = true;
 			this.messages = [...page.messages, ...this.messages];
 			this.olderExist = page.olderExist;
@@ -77,6 +78,7 @@ export class MessageWindow {
 			await tick();
 			this.shift = false;
 			if (this.messages.length <= MOST) return;
+			await calm();
 			this.messages = this.messages.slice(0, MOST);
 			this.newerExist = true;
 		});
@@ -183,10 +185,12 @@ export class MessageWindow {
 	async #append(page: MessagePage): Promise<void> {
 		const over = this.messages.length + page.messages.length - MOST;
 		if (over > 0) {
+			await calm();
 			this.shift = true;
 			this.messages = this.messages.slice(over);
 			this.olderExist = true;
 			await tick();
+			await calm();
 		}
 		this.shift = false;
 		this.messages = [...this.messages, ...page.messages];
@@ -212,6 +216,19 @@ export class MessageWindow {
 		});
 		return this.#queue;
 	}
+}
+
+/**
+ * Resolves inside a frame, after its scroll events. Between correcting the place and the scroll event that follows from it,
+ * the virtual list does not know where it is: whatever changes in that time draws everything on screen twice, first wrong
+ * and then right. Nobody sees a hidden page, and it has no frames.
+ */
+function calm(): Promise<void> {
+	const hasFrames = typeof document !== 'undefined' && document.visibilityState === 'visible';
+	return new Promise((resolve) => {
+		if (hasFrames) requestAnimationFrame(() => resolve());
+		else resolve();
+	});
 }
 
 function inOrder(one: Message, other: Message): number {

@@ -83,6 +83,37 @@ test('older messages come in above without moving what is read', async () => {
 	expect(numbers.at(-1)).toBeLessThan(960);
 });
 
+test('scrolling up far draws what comes in once, and not wrong before right', async () => {
+	const { scroller } = await log((client, id) => {
+		fill(3000)(client, id);
+		// The store answers at any time of a frame.
+		const read = client.messages.bind(client);
+		client.messages = async (...asked) => {
+			await new Promise((resolve) => setTimeout(resolve));
+			return read(...asked);
+		};
+	});
+	await expect.element(page.getByText(/^2999 /u)).toBeVisible();
+	await expect.poll(() => fromBottom(scroller)).toBeLessThan(2);
+	const drawn: string[] = [];
+	const observer = new MutationObserver((changes) => {
+		for (const node of changes.flatMap(({ addedNodes }) => [...addedNodes])) {
+			const text = node instanceof HTMLElement && node.querySelector('article')?.textContent;
+			if (text) drawn.push(text);
+		}
+	});
+	observer.observe(scroller, { subtree: true, childList: true });
+	for (let frame = 0; frame < 100; frame++) {
+		scroller.scrollTop -= 300;
+		await new Promise(requestAnimationFrame);
+	}
+	observer.disconnect();
+	const different = new Set(drawn).size;
+	expect(different).toBeGreaterThan(250);
+	// Once more at most where a row is measured and found to be beside the screen.
+	expect(drawn.length).toBeLessThan(different * 1.25);
+});
+
 test('markup, scripts and dangerous links in a message are only text', async () => {
 	const { scroller } = await log((client, id) => {
 		client.addMessage(id, {
