@@ -172,9 +172,10 @@ async function openHead(
 	if (messages.length === 0) return [];
 	const run: OpenedIncoming[] = [];
 	let { state } = loaded;
-	const { looked, plain } = await ahead.take(loaded, messages);
-	for (const incoming of messages.slice(0, looked)) {
-		const opened: Opened = plain[run.length] ?? (await work.groups.open(state, incoming.body));
+	const head = await ahead.take(loaded, messages);
+	const plain: readonly Opened[] = head.plain;
+	for (const incoming of messages.slice(0, head.looked)) {
+		const opened = plain[run.length] ?? (await work.groups.open(state, incoming.body));
 		const said = opened.kind === 'message' ? readContent(opened) : undefined;
 		run.push({ incoming, opened, said });
 		if (opened.kind === 'commit') break;
