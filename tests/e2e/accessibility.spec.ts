@@ -256,6 +256,36 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await judge(ana, 'a link that is turned off');
 		});
 
+		test('nor where one person has several devices', async ({ newPerson }) => {
+			test.slow();
+			const [ana, second] = [await inTheme(await newPerson()), await inTheme(await newPerson())];
+			await ana.start('Ana Lindqvist');
+			await second.page.setViewportSize({ width: 390, height: 740 });
+			await second.visit('/');
+			await second.page.getByRole('button', { name: 'I use Kith on another device' }).click();
+			const link = `http://${await second.page.getByRole('code').innerText()}`;
+			await judge(second, 'the code of a new device, on a phone');
+			await ana.visit('/settings/devices');
+			await ana.page.getByRole('button', { name: 'Link a device' }).click();
+			await ana.page.getByRole('textbox', { name: 'Or paste its link' }).fill(link);
+			await judge(ana, 'linking a device');
+			await ana.page.getByRole('button', { name: 'Go on' }).click();
+			await expect(ana.page.getByRole('dialog')).toBeVisible();
+			await judge(ana, 'asked whether to link it');
+			await ana.page.getByRole('button', { name: 'Link it' }).click();
+			await expect(ana.page.getByRole('button', { name: /^Remove/ })).toBeVisible({
+				timeout: 30_000,
+			});
+			await judge(ana, 'two devices');
+			await ana.page.getByRole('button', { name: /^Remove/ }).click();
+			await judge(ana, 'asked whether to remove it');
+			await ana.page.getByRole('dialog').getByRole('button', { name: 'Remove' }).click();
+			await expect(second.page.getByText('This browser was signed out')).toBeVisible({
+				timeout: 30_000,
+			});
+			await judge(second, 'signed out, on a phone');
+		});
+
 		test('nor in the settings, and where there is nothing', async ({ newPerson }) => {
 			test.slow();
 			const ana = await inTheme(await newPerson());

@@ -91,11 +91,24 @@ async function joined(
 	return joinIdentity(account, secret, { deviceName: deviceName(), created: Date.now() });
 }
 
-/** The browser's name, as people tell their devices apart. */
+const BROWSERS = {
+	Edg: 'Edge',
+	OPR: 'Opera',
+	Firefox: 'Firefox',
+	Chrome: 'Chrome',
+	Safari: 'Safari',
+};
+const SYSTEMS = {
+	...{ iPhone: 'iPhone', iPad: 'iPad', Android: 'Android', Windows: 'Windows' },
+	...{ Macintosh: 'Mac', CrOS: 'ChromeOS', Linux: 'Linux' },
+};
+
+/** "Chrome, Android": browser and system, as people tell their devices apart. */
 function deviceName(): string {
 	const agent = navigator.userAgent;
-	const known = ['Edg', 'OPR', 'Firefox', 'Chrome', 'Safari'].find((name) => agent.includes(name));
-	return { Edg: 'Edge', OPR: 'Opera' }[known ?? ''] ?? known ?? 'Browser';
+	const called = (names: Readonly<Record<string, string>>): string | undefined =>
+		Object.entries(names).find(([sign]) => agent.includes(sign))?.[1];
+	return [called(BROWSERS) ?? 'Browser', called(SYSTEMS)].filter(Boolean).join(', ');
 }
 
 /** Opens the database; without one, a store in memory. */

@@ -15,10 +15,16 @@ export function presenceWords(
 	time: { readonly now: number; readonly formats: Formats },
 ): string {
 	if (presence.online) return m.online();
-	const { lastSeen } = person;
-	if (lastSeen === undefined) return '';
-	const ago = daysAgo(lastSeen, time.now);
-	if (ago <= 0) return m.last_here_clock({ time: time.formats.clock(lastSeen) });
+	return person.lastSeen === undefined ? '' : lastHereWords(person.lastSeen, time);
+}
+
+/** `last here 12:10`; `at` in ms. */
+export function lastHereWords(
+	at: number,
+	time: { readonly now: number; readonly formats: Formats },
+): string {
+	const ago = daysAgo(at, time.now);
+	if (ago <= 0) return m.last_here_clock({ time: time.formats.clock(at) });
 	if (ago === 1) return m.last_here_yesterday();
-	return m.last_here_date({ date: time.formats.shortDate(lastSeen) });
+	return m.last_here_date({ date: time.formats.shortDate(at) });
 }
