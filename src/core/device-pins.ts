@@ -5,7 +5,7 @@ import type { Work } from './context.ts';
 import { placeEvents } from './group-log.ts';
 import type { Incoming } from './incoming.ts';
 import type { ReadDeviceList } from './model.ts';
-import type { GroupMember } from './ports.ts';
+import type { GroupMember, Transaction } from './ports.ts';
 import type { PinnedDevices } from './device-records.ts';
 import { ONLY, outboxKey, type MeRow, type PersonRow } from './records.ts';
 
@@ -31,6 +31,15 @@ export function isStranger(
 	device: DeviceId,
 ): boolean {
 	return holder?.devices !== undefined && !holder.devices.ids.includes(device);
+}
+
+/** Whether neither this person nor that one ever had another device, as far as is known. */
+export async function isOneToEach(
+	tx: Pick<Transaction, 'get'>,
+	account: AccountId,
+): Promise<boolean> {
+	if ((await tx.get('me', ONLY))?.devices) return false;
+	return ((await tx.get('people', account))?.devices?.sequence ?? 0) === 0;
 }
 
 /** Who told a list, and where. */

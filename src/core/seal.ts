@@ -5,6 +5,7 @@ import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protoco
 import { MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { loadChannel, saveChannel, type LoadedChannel } from './channels.ts';
 import { newEnvelopeId, type EngineContext, type Work } from './context.ts';
+import { isOneToEach } from './device-pins.ts';
 import { isEntranceOpen, profileContent, rosterContents } from './contact-kit.ts';
 import { agreementOf } from './agreement.ts';
 import type { GroupState } from './ports.ts';
@@ -13,6 +14,7 @@ import {
 	inConversation,
 	outboxKey,
 	type ChannelRow,
+	type MessageRow,
 	type OutboxRow,
 	type SealedEnvelope,
 	type SmallRow,
@@ -199,8 +201,7 @@ class Sealing {
 	async #text(key: string, replaces: EnvelopeId | undefined): Promise<void> {
 		const { tx } = this.#work;
 		const message = await tx.get('messages', key);
-		const arrived = message?.delivery.kind === 'delivered' || message?.delivery.kind === 'read';
-		if (message?.body.kind !== 'text' || arrived) {
+		if (message?.body.kind !== 'text' || (await this.#isEverywhere(message))) {
 			tx.delete('outbox', key); // discarded, or confirmed after it was queued again
 			return;
 		}
@@ -238,6 +239,14 @@ class Sealing {
 		tx.put('messages', key, { ...message, carrier });
 		tx.put('outbox', key, { kind: 'text', sealed, replaces });
 		this.ready.push({ key, sealed });
+	}
+
+	/** One device of somebody confirms for all of them: where there are more, those may never have been sent it (SPEC DE-12). */
+	async #isEverywhere({ delivery }: MessageRow): Promise<boolean> {
+		if (delivery.kind !== 'delivered' && delivery.kind !== 'read') return false;
+		const { tx } = this.#work;
+		const { account } = (await tx.get('conversations', this.#row.conversation)) ?? {};
+		return account !== undefined && (await isOneToEach(tx, account));
 	}
 
 	/** The next part of a history, or the same once more where nobody said that it came. */

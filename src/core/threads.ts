@@ -239,6 +239,10 @@ export const RANK: Record<Delivery['kind'], number> = {
 	read: 3,
 };
 
+function hasArrived({ kind }: Delivery): boolean {
+	return RANK[kind] >= RANK.delivered;
+}
+
 /** Raises the delivery of an own message; never lowers it (SPEC CO-5). */
 export async function raiseDelivery(
 	tx: Transaction,
@@ -247,8 +251,11 @@ export async function raiseDelivery(
 ): Promise<void> {
 	const key = await tx.get('messageKeys', id);
 	const message = key === undefined ? undefined : await tx.get('messages', key);
-	if (!message?.mine || RANK[delivery.kind] <= RANK[message.delivery.kind]) return;
-	await writeDelivery(tx, message, delivery);
+	if (!message?.mine) return;
+	if (RANK[delivery.kind] > RANK[message.delivery.kind]) await writeDelivery(tx, message, delivery);
+	// It had been sent again for another device, and one says that it is there.
+	else if (hasArrived(delivery) && message.carrier)
+		await writeDelivery(tx, message, message.delivery);
 }
 
 /** Sets the delivery where it may also fall: failing, and trying again. */
@@ -257,7 +264,9 @@ export async function writeDelivery(
 	message: MessageRow,
 	delivery: Delivery,
 ): Promise<void> {
-	const arrived = RANK[delivery.kind] >= RANK.delivered;
+	// What somebody has did not fail, though it was on its way to another device of theirs.
+	if (delivery.kind === 'failed' && hasArrived(message.delivery)) return;
+	const arrived = hasArrived(delivery);
 	if (arrived && message.carrier) forgetCarrier(tx, message.conversation, message.carrier);
 	const next = { ...message, delivery, carrier: arrived ? undefined : message.carrier };
 	tx.put('messages', messageKey(message.conversation, message.position), next);

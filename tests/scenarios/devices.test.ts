@@ -58,6 +58,32 @@ describe('history', () => {
 	});
 });
 
+describe('what one device of somebody has', () => {
+	test('DE-12 the others are sent as well, where another channel takes over before the relay had it', async () => {
+		const world = new World({ seed: 7 });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const second = await link(world, ben.device, 'Ben 2');
+		await world.pass(90_000, 5_000);
+		// Directly it comes to the first of Ben's devices alone, and nothing to the relay.
+		const wire = world.air.between(ana.device.identity.device, second.identity.device);
+		if (!wire) throw new Error('there is no direct link');
+		wire.hang();
+		ana.device.offline = true;
+		ana.device.wire?.cut();
+		const id = await say(ana, 'to all of you');
+		await world.pass(1_500, 500);
+		expect(await wordsOf(ben.device, ben.chat)).toContain('to all of you');
+		expect(await deliveryOf(ana.device, id)).toBe('delivered');
+		await link(world, ben.device, 'Ben 3');
+		ana.device.offline = false;
+		await world.pass(60_000, 5_000);
+		const there = await meet(second, ana.device);
+		expect(await wordsOf(second, there.chat)).toContain('to all of you');
+		expect(await wordsOf(ben.device, ben.chat)).toEqual(['hello from Ben', 'to all of you']);
+		expect(await deliveryOf(ana.device, id)).toBe('delivered');
+	});
+});
+
 describe('agreement', () => {
 	test('DE-11 reading, flags, drafts, settings, notes and the own name agree', async () => {
 		const world = new World({ seed: 3, direct: false });
