@@ -148,7 +148,7 @@ async function applyDecoded(
 			if (content.device === identity.device) await answerRepair(tx, row, content);
 			return row;
 		case 'settled':
-			return applySettled(tx, row, { device: opened.sender.device, settled: content });
+			return applySettled(work, row, { device: opened.sender.device, settled: content });
 		case 'history':
 			if (!message.quiet) await takeHistory(work, row, { by: opened.sender, part: content });
 			return row;

@@ -137,11 +137,8 @@ export async function breakChannel(work: Work, channel: ChannelId): Promise<void
  * them not to. The profile in the outbox makes the next pump found it. What was parked comes again by that, for its sender
  * sends anew whatever was not confirmed.
  */
-export async function breakUpTo(
-	{ tx, log }: Work,
-	id: ConversationId,
-	generation: number,
-): Promise<void> {
+export async function breakUpTo(work: Work, id: ConversationId, generation: number): Promise<void> {
+	const { tx, log } = work;
 	let conversation = await tx.get('conversations', id);
 	if (!conversation) return;
 	log.warn('a channel is broken');
@@ -155,7 +152,7 @@ export async function breakUpTo(
 	}
 	const [first] = await rowsOf(tx, conversation);
 	if (!first || first.status === 'broken') queueProfile(tx, id);
-	await catchUp(tx, conversation);
+	await catchUp(work, conversation);
 }
 
 /** A group's channel whose state is not here, or not the group's any more: the outbox fetches it (SPEC CH-12). */

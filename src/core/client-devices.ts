@@ -8,6 +8,7 @@ import type { DeviceRefusal, OwnDevice } from './model.ts';
 import { queueDeviceChange } from './own-devices.ts';
 import type { Result } from './ports.ts';
 import { ONLY } from './records.ts';
+import { isOnItsWay } from './transfer.ts';
 
 const KEY_BYTES = 32;
 const TICKET_BYTES = 32;
@@ -33,7 +34,7 @@ export function createDeviceDoor(ports: ClientPorts): DeviceDoor {
 			if (!row) return undefined;
 			const { total, messages, queue } = row;
 			const done = total === undefined ? 0 : Math.max(0, total - queue.length);
-			return { done, total, messages, complete: queue.length === 0 };
+			return { done, total, messages, complete: !isOnItsWay(row) };
 		},
 	};
 }

@@ -26,6 +26,12 @@ export interface OfferRow {
 	readonly todo: 'put' | 'revoke' | undefined;
 }
 
+/** Something to ask one of the own devices for. */
+export interface Turn {
+	readonly device: DeviceId;
+	readonly cursor: string;
+}
+
 /** History on its way from another own device to this one. */
 export interface TransferRow {
 	readonly from: DeviceId;
@@ -36,8 +42,11 @@ export interface TransferRow {
 	readonly total: number | undefined;
 	/** That came so far. */
 	readonly messages: number;
-	/** When it was asked last, ms. */
+	/** When it was asked last, ms; and how often since something came. */
 	readonly asked?: number;
+	readonly times?: number;
+	/** What is asked for after that, each of one device. */
+	readonly turns?: readonly Turn[];
 	/** Came, and is not joined with what is here yet. */
 	readonly chunk?: { readonly entries: Uint8Array; readonly more: readonly string[] };
 }

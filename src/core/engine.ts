@@ -20,7 +20,7 @@ import { createPeerMesh, type PeerMesh } from './peers.ts';
 import { breakStuckChannels, mendChannels, tellProfile, upkeep } from './mending.ts';
 import type { LiveState } from './model.ts';
 import { lookAfterDevices } from './own-devices.ts';
-import { askAgainForHistory } from './transfer.ts';
+import { ASK_AGAIN_AFTER, askAgainForHistory } from './transfer.ts';
 import { createPresence, type PresenceBoard } from './presence.ts';
 import type { StoreFailure, Touched } from './ports.ts';
 import {
@@ -434,6 +434,7 @@ class RunningEngine implements Engine {
 		if (isWorthTelling(rows)) this.#tellOthers(rows);
 		if (rows.some(({ store }) => store === 'siblings')) this.#lookAfterDevices();
 		if (rows.some(({ store }) => store === 'transfer')) {
+			this.#lookAfterTransfer(ASK_AGAIN_AFTER);
 			lanes.run(
 				'transfer',
 				() => this.#context.history?.joinChunk(this.#context) ?? Promise.resolve(),

@@ -285,7 +285,7 @@ export async function stageGroupFounding(
 	tx.put('trees', channel, tree);
 	await rankChannel(tx, conversation, row);
 	queueProfile(tx, conversation.id);
-	await sayAgain(tx, conversation);
+	await sayAgain(work, conversation);
 	return row;
 }
 

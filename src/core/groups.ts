@@ -48,6 +48,7 @@ import {
 	type StagedRow,
 } from './records.ts';
 import { isNews, newConversation, putPerson, queueReceipt } from './threads.ts';
+import { catchUp } from './transfer.ts';
 
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;
@@ -114,7 +115,7 @@ export async function stageFounding(
 	tx.delete('outbox', outboxKey.devices(conversation.id));
 	await rankChannel(tx, conversation, row);
 	queueProfile(tx, conversation.id);
-	await sayAgain(tx, conversation);
+	await sayAgain(context, conversation);
 	return row;
 }
 
@@ -412,13 +413,21 @@ async function addJoined(
 	tx.put('channels', channel, row);
 	tx.put('trees', channel, frozen.tree);
 	await rankChannel(tx, conversation, row);
-	await sayAgain(tx, conversation);
+	await sayAgain(context, conversation);
 	return row;
 }
 
 /** A channel takes over from one that may be lost on the other side, with everything that was said in it and not heard. */
-export async function sayAgain(tx: Transaction, conversation: ConversationRow): Promise<void> {
+export async function sayAgain(
+	work: Pick<Work, 'tx' | 'clock'>,
+	conversation: ConversationRow,
+): Promise<void> {
+	const { tx } = work;
 	if (conversation.generation < 0) return; // the first one
+	// What is missing in the one before is not asked for there any more.
+	const used = await tx.get('channels', conversation.channels[0] ?? '');
+	const isIncomplete = Object.values(used?.counts ?? {}).some(({ holes }) => holes.length > 0);
+	if (isIncomplete) await catchUp(work, conversation);
 	await sendAgainWhatIsOpen(tx, conversation);
 	await tellAgainWhatIsRead(tx, conversation);
 }

@@ -13,6 +13,7 @@ import {
 	HEAD,
 	MOST_CURSORS,
 	readCursor,
+	withTurn,
 	type Chunk,
 	type HistoryKeeping,
 } from './transfer.ts';
@@ -146,7 +147,10 @@ async function joinChunk(context: EngineContext, codec: EntryCodec): Promise<voi
 		const queue = [...more, ...fresh.queue.slice(1)];
 		const total = isHead ? queue.length : fresh.total;
 		const messages = fresh.messages + merge.read;
-		tx.put('transfer', ONLY, { from: fresh.from, began: fresh.began, queue, total, messages });
-		askForMore(tx, self, { from: fresh.from, queue });
+		const { from, began, turns = [] } = fresh;
+		const asked = context.clock.now();
+		const next = withTurn({ from, began, queue, total, messages, asked, turns }, asked);
+		tx.put('transfer', ONLY, next);
+		askForMore(tx, self, next);
 	});
 }

@@ -302,17 +302,18 @@ async function queueAgain(
 
 /** The sender has nothing more to say about these. */
 export async function applySettled(
-	tx: Transaction,
+	work: Pick<Work, 'tx' | 'clock'>,
 	row: ChannelRow,
 	{
 		device,
 		settled,
 	}: { readonly device: DeviceId; readonly settled: Extract<Content, { type: 'settled' }> },
 ): Promise<ChannelRow> {
+	const { tx } = work;
 	await removeUnreadable(tx, row.conversation, settled.envelopes);
 	// Gone at its sender, for another device of this person had it: that one hands it on.
 	const conversation = await tx.get('conversations', row.conversation);
-	if (conversation) await catchUp(tx, conversation);
+	if (conversation) await catchUp(work, conversation);
 	const before = row.counts[device];
 	if (!before || settled.counts.length === 0) return row;
 	const holes = before.holes.filter((hole) => !settled.counts.includes(hole));

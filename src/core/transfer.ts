@@ -1,18 +1,20 @@
 // History for a new device. It asks one of the others for piece after piece, each answer names what there is to ask for next,
 // and what came is joined with what is here: so a cut or a crash of either side costs the piece that was on its way, and no
 // more (SPEC DE-10).
-import type { EngineContext } from './context.ts';
+import type { EngineContext, Work } from './context.ts';
 import type { DeviceId, Position } from './model.ts';
 import type { Clock, Store, Transaction } from './ports.ts';
-import type { TransferRow } from './device-records.ts';
-import { ONLY, outboxKey, type ConversationRow } from './records.ts';
+import type { TransferRow, Turn } from './device-records.ts';
+import { ONLY, outboxKey, type ConversationRow, type MeRow } from './records.ts';
 import { subjectOf } from './subjects.ts';
 
 /** What a device asks for first: who is known, and what conversations there are. */
 export const HEAD = 'h/';
 export const MOST_CURSORS = 4_000;
 /** After this long without an answer it is asked again, ms. */
-const ASK_AGAIN_AFTER = 60_000;
+export const ASK_AGAIN_AFTER = 60_000;
+/** At last, every eight minutes. */
+const MOST_DOUBLINGS = 3;
 
 /** A piece of history, and what is to be asked for after it. */
 export interface Chunk {
@@ -45,22 +47,51 @@ export function readCursor(cursor: string): {
 	return { kind, before: cursor.slice(2, end), subject: cursor.slice(end + 1) };
 }
 
+/** Whether history itself is on its way, and not only what may be missing of late. */
+export function isOnItsWay({ queue }: Pick<TransferRow, 'queue'>): boolean {
+	return queue.some((cursor) => !isCatchingUp(cursor));
+}
+
+function isCatchingUp(cursor: string): boolean {
+	return cursor.startsWith('m/');
+}
+
+function isOneCatchingUp(queue: TransferRow['queue']): boolean {
+	return queue.length <= 1 && queue.every(isCatchingUp);
+}
+
 /**
- * Something was said here that this device may never get from who said it, for another own device has it: that one is
- * asked for what is missing.
+ * Something was said here that this device may never get from who said it, for another own device has it: each of them is
+ * asked for what is missing, one after the other, for any may be the only one that has it.
  */
-export async function catchUp(tx: Transaction, conversation: ConversationRow): Promise<void> {
+export async function catchUp(
+	{ tx, clock }: Pick<Work, 'tx' | 'clock'>,
+	conversation: ConversationRow,
+): Promise<void> {
 	const me = await tx.get('me', ONLY);
-	const other = me?.devices?.ids.find((device) => device !== me.device);
+	const others = me?.devices?.ids.filter((device) => device !== me.device) ?? [];
+	const [from] = others;
 	const subject = subjectOf(conversation);
-	if (!me?.self || !other || subject === undefined) return;
-	const row = await tx.get('transfer', ONLY);
+	if (!me?.self || !from || subject === undefined) return;
+	const fresh: TransferRow = { from, began: 0, queue: [], total: undefined, messages: 0 };
+	const row = (await tx.get('transfer', ONLY)) ?? fresh;
 	const cursor = cursorOf('m', '', subject);
-	if (row?.queue.includes(cursor)) return;
-	const fresh = { from: other, began: 0, queue: [], total: undefined, messages: 0 };
-	const next = { ...(row ?? fresh), queue: [...(row?.queue ?? []), cursor] };
+	const { turns = [] } = row;
+	const added = others.filter((device) => {
+		if (device === row.from && !row.chunk && row.queue.includes(cursor)) return false;
+		return !turns.some((turn) => turn.device === device && turn.cursor === cursor);
+	});
+	const asked = [...turns, ...added.map((device) => ({ device, cursor }))];
+	const next = withTurn({ ...row, turns: asked.slice(0, MOST_CURSORS) }, clock.now());
 	tx.put('transfer', ONLY, next);
-	if (next.queue.length === 1) askForMore(tx, me.self, next);
+	if (row.queue.length === 0) askForMore(tx, me.self, next);
+}
+
+/** Where all that was asked for has come, the next turn begins. */
+export function withTurn(row: TransferRow, now: number): TransferRow {
+	const [turn, ...turns] = row.turns ?? [];
+	if (row.queue.length > 0 || !turn) return row;
+	return { ...row, from: turn.device, queue: [turn.cursor], turns, asked: now, times: 0 };
 }
 
 /** Asks for the next piece. */
@@ -81,8 +112,20 @@ export async function chunkArrived(
 	{ cursor, entries, more }: Chunk & { readonly cursor: string },
 ): Promise<void> {
 	const row = await tx.get('transfer', ONLY);
-	if (!row || row.from !== from || row.queue[0] !== cursor || row.chunk) return;
-	tx.put('transfer', ONLY, { ...row, chunk: { entries, more } });
+	const answered = row && !row.chunk && answeredBy(row, { device: from, cursor });
+	if (answered) tx.put('transfer', ONLY, { ...answered, chunk: { entries, more } });
+}
+
+/** What was asked for last; or what somebody was asked for before another had the turn. */
+function answeredBy(row: TransferRow, answer: Turn): TransferRow | undefined {
+	const { from, queue, turns = [] } = row;
+	const [cursor] = queue;
+	if (from === answer.device && cursor === answer.cursor) return row;
+	const isAnswer = (turn: Turn) => turn.device === answer.device && turn.cursor === answer.cursor;
+	if (!turns.some(isAnswer) || !isOneCatchingUp(queue)) return undefined;
+	const others = turns.filter((turn) => !isAnswer(turn));
+	const waiting = cursor === undefined ? [] : [{ device: from, cursor }];
+	return { ...row, from: answer.device, queue: [answer.cursor], turns: [...others, ...waiting] };
 }
 
 /** Asks again where no answer came: also another device, if the one that was asked is not there any more. */
@@ -94,19 +137,33 @@ export async function askAgainForHistory(context: EngineContext): Promise<number
 		await history?.joinChunk(context);
 		return ASK_AGAIN_AFTER;
 	}
-	const asked = row.asked ?? 0;
-	const wait = asked + ASK_AGAIN_AFTER - clock.now();
-	if (wait > 0) return wait;
+	// Whoever is away has the question in their mail: they are not asked every minute for as long as that takes.
+	const patience = ASK_AGAIN_AFTER * 2 ** Math.min(MOST_DOUBLINGS, row.times ?? 0);
+	const since = clock.now() - (row.asked ?? 0);
+	if (since >= 0 && since < patience) return patience - since; // before: the clock was set back
 	await persist(async (tx) => {
 		const fresh = await tx.get('transfer', ONLY);
 		const me = await tx.get('me', ONLY);
 		if (!fresh || !me?.self || fresh.chunk) return;
-		const isGone = me.devices !== undefined && !me.devices.ids.includes(fresh.from);
-		const other = me.devices?.ids.find((device) => device !== me.device);
-		const from = isGone && other ? other : fresh.from;
-		const next = { ...fresh, from, asked: clock.now() };
+		const asked = clock.now();
+		const next = { ...askedElse(fresh, me, asked), asked, times: (fresh.times ?? 0) + 1 };
 		tx.put('transfer', ONLY, next);
 		askForMore(tx, me.self, next);
 	});
 	return ASK_AGAIN_AFTER;
+}
+
+/** Who does not answer comes last, and who is gone not at all. */
+function askedElse(row: TransferRow, { device: self, devices }: MeRow, now: number): TransferRow {
+	const { from, queue } = row;
+	const isThere = (device: DeviceId) => !devices || devices.ids.includes(device);
+	const turns = row.turns?.filter(({ device }) => isThere(device)) ?? [];
+	const [cursor] = queue;
+	if (turns.length > 0 && cursor !== undefined && isOneCatchingUp(queue)) {
+		const last = isThere(from) ? [{ device: from, cursor }] : [];
+		return withTurn({ ...row, queue: [], turns: [...turns, ...last] }, now);
+	}
+	if (isThere(from)) return { ...row, turns };
+	const other = devices?.ids.find((device) => device !== self);
+	return other ? { ...row, turns, from: other } : { ...row, turns, queue: [] };
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { link } from '../support/world/own-devices.ts';
 import { befriend, chatWith, connect, deliveryOf, say, textsOf } from '../support/world/people.ts';
+import type { EnvelopeId } from '../../src/protocol/ids.ts';
 import type { Device } from '../support/world/device.ts';
 import { World } from '../support/world/world.ts';
 
@@ -13,6 +14,24 @@ async function meet(own: Device, other: Device) {
 
 async function wordsOf(device: Device, chat: Parameters<typeof textsOf>[1]): Promise<string[]> {
 	return (await textsOf(device, chat)).filter((text) => text !== 'event');
+}
+
+/** The relay loses the next message for this device: under its number comes something that is known already. */
+async function loseNext(device: Device): Promise<void> {
+	const { name, wire } = device;
+	const [known] = await device.openStore().list('seen', { prefix: '', limit: 1 });
+	if (!wire || !known) throw new Error(`${name} has heard of nothing`);
+	let isNext = true;
+	wire.lie((frame) => {
+		if (!isNext || frame.type !== 'deliver' || frame.kind !== 'message') return frame;
+		isNext = false;
+		return { ...frame, envelope: known.key as EnvelopeId };
+	});
+}
+
+function unplug(device: Device): void {
+	device.offline = true;
+	device.wire?.cut();
 }
 
 describe('linking', () => {
@@ -68,8 +87,7 @@ describe('what one device of somebody has', () => {
 		const wire = world.air.between(ana.device.identity.device, second.identity.device);
 		if (!wire) throw new Error('there is no direct link');
 		wire.hang();
-		ana.device.offline = true;
-		ana.device.wire?.cut();
+		unplug(ana.device);
 		const id = await say(ana, 'to all of you');
 		await world.pass(1_500, 500);
 		expect(await wordsOf(ben.device, ben.chat)).toContain('to all of you');
@@ -81,6 +99,69 @@ describe('what one device of somebody has', () => {
 		expect(await wordsOf(second, there.chat)).toContain('to all of you');
 		expect(await wordsOf(ben.device, ben.chat)).toEqual(['hello from Ben', 'to all of you']);
 		expect(await deliveryOf(ana.device, id)).toBe('delivered');
+	});
+	test('DE-12 what two devices missed comes from the third, whichever that is', async () => {
+		const world = new World({ seed: 8, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const second = await link(world, ben.device, 'Ben 2');
+		const third = await link(world, ben.device, 'Ben 3');
+		await world.pass(90_000, 5_000);
+		for (const device of [ben.device, second]) await loseNext(device);
+		const id = await say(ana, 'heard by one');
+		await world.pass(2_000, 500);
+		expect(await deliveryOf(ana.device, id)).toBe('delivered');
+		await say(ana, 'heard by all');
+		await world.pass(120_000, 5_000);
+		for (const device of [ben.device, second, third]) {
+			const { chat } = await meet(device, ana.device);
+			const words = await wordsOf(device, chat);
+			expect(words).toEqual(['hello from Ben', 'heard by one', 'heard by all']);
+			expect(await device.openStore().get('transfer', 'only')).toMatchObject({ queue: [] });
+		}
+	});
+
+	test('DE-12 what was missing when another channel took over comes from a device that has it', async () => {
+		const world = new World({ seed: 9, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const second = await link(world, ben.device, 'Ben 2');
+		await world.pass(90_000, 5_000);
+		await loseNext(second);
+		await say(ana, 'heard by one');
+		await world.flush();
+		await say(ana, 'heard by all');
+		await world.flush();
+		await link(world, ben.device, 'Ben 3');
+		await world.pass(90_000, 5_000);
+		const { chat } = await meet(second, ana.device);
+		const words = await wordsOf(second, chat);
+		expect(words).toEqual(['hello from Ben', 'heard by one', 'heard by all']);
+	});
+	test('DE-12 who is away answers later, whoever has been asked meanwhile', async () => {
+		const world = new World({ seed: 10, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const siblings = [
+			await link(world, ben.device, 'Ben 2'),
+			await link(world, ben.device, 'Ben 3'),
+		];
+		await world.pass(90_000, 5_000);
+		await loseNext(ben.device);
+		await say(ana, 'not heard by the first');
+		await world.pass(2_000, 500);
+		for (const device of siblings) unplug(device);
+		await say(ana, 'heard by all');
+		await world.pass(4 * 60_000, 5_000);
+		const asked = (await ben.device.openStore().get('transfer', 'only'))?.from;
+		const other = siblings.find(({ identity }) => identity.device !== asked);
+		if (!other) throw new Error('both were asked at once');
+		unplug(ben.device);
+		other.offline = false;
+		await world.pass(60_000, 5_000);
+		unplug(other);
+		ben.device.offline = false;
+		await world.pass(20_000, 5_000);
+		const words = await wordsOf(ben.device, ben.chat);
+		expect(words).toEqual(['hello from Ben', 'not heard by the first', 'heard by all']);
+		expect(await ben.device.client.transfer()).toMatchObject({ complete: true });
 	});
 });
 
