@@ -20,7 +20,7 @@ import { createPeerMesh, type PeerMesh } from './peers.ts';
 import { breakStuckChannels, mendChannels, tellProfile, upkeep } from './mending.ts';
 import type { LiveState } from './model.ts';
 import { lookAfterDevices } from './own-devices.ts';
-import { ASK_AGAIN_AFTER, askAgainForHistory } from './transfer.ts';
+import { ASK_AGAIN_AFTER } from './transfer.ts';
 import { createPresence, type PresenceBoard } from './presence.ts';
 import type { StoreFailure, Touched } from './ports.ts';
 import {
@@ -398,7 +398,7 @@ class RunningEngine implements Engine {
 		this.#context.clock.schedule(wait, () => {
 			this.#transferPlanned = false;
 			this.#context.lanes.run('transfer', async () => {
-				const again = await askAgainForHistory(this.#context);
+				const again = await this.#context.history?.askAgain(this.#context);
 				if (again !== undefined) this.#lookAfterTransfer(again);
 			});
 		});

@@ -1,16 +1,20 @@
-// Handing on history: the pieces that another own device asks for, and joining those that came with what is here. Not every
+// Handing on history: the pieces that another own device asks for, joining those that came with what is here, and asking again. Not every
 // engine does it: one that runs for seconds leaves it to the next (SPEC DE-10).
 import type { ArchiveEntry } from './archive-entries.ts';
 import { gather, historyOf } from './archive-gather.ts';
 import { Merge } from './archive-merge.ts';
 import type { EngineContext } from './context.ts';
 import type { Clock, EntryCodec, Store } from './ports.ts';
-import { ONLY } from './records.ts';
+import type { DeviceId } from './model.ts';
+import type { TransferRow } from './device-records.ts';
+import { ONLY, type MeRow } from './records.ts';
 import { conversationOf, subjectOf } from './subjects.ts';
 import {
+	ASK_AGAIN_AFTER,
 	askForMore,
 	cursorOf,
 	HEAD,
+	isOneCatchingUp,
 	MOST_CURSORS,
 	readCursor,
 	withTurn,
@@ -25,6 +29,8 @@ const PAGE = 500;
 /** The newest messages of a conversation that come with its place in the list, and for how many conversations. */
 const FIRST_LOOK = 20;
 const MOST_FIRST_LOOKS = 50;
+/** Who does not answer is asked every eight minutes at last. */
+const MOST_DOUBLINGS = 3;
 const EVERYTHING = { prefix: '', limit: 20_000 };
 
 /** What an engine that hands on history does; `codec` writes entries as bytes. */
@@ -32,6 +38,7 @@ export function historyKeeping(codec: EntryCodec): HistoryKeeping {
 	return {
 		chunkOf: (ports, cursor) => chunkOf(ports, codec, cursor),
 		joinChunk: (context) => joinChunk(context, codec),
+		askAgain: (context) => askAgain(context, codec),
 	};
 }
 
@@ -153,4 +160,43 @@ async function joinChunk(context: EngineContext, codec: EntryCodec): Promise<voi
 		tx.put('transfer', ONLY, next);
 		askForMore(tx, self, next);
 	});
+}
+
+async function askAgain(context: EngineContext, codec: EntryCodec): Promise<number | undefined> {
+	const { store, persist, clock } = context;
+	const row = await store.get('transfer', ONLY);
+	if (!row || row.queue.length === 0) return undefined;
+	if (row.chunk) {
+		await joinChunk(context, codec);
+		return ASK_AGAIN_AFTER;
+	}
+	// Whoever is away has the question in their mail: they are not asked every minute for as long as that takes.
+	const patience = ASK_AGAIN_AFTER * 2 ** Math.min(MOST_DOUBLINGS, row.times ?? 0);
+	const since = clock.now() - (row.asked ?? 0);
+	if (since >= 0 && since < patience) return patience - since; // before: the clock was set back
+	await persist(async (tx) => {
+		const fresh = await tx.get('transfer', ONLY);
+		const me = await tx.get('me', ONLY);
+		if (!fresh || !me?.self || fresh.chunk) return;
+		const asked = clock.now();
+		const next = { ...askedElse(fresh, me, asked), asked, times: (fresh.times ?? 0) + 1 };
+		tx.put('transfer', ONLY, next);
+		askForMore(tx, me.self, next);
+	});
+	return ASK_AGAIN_AFTER;
+}
+
+/** Who does not answer comes last, and who is gone not at all. */
+function askedElse(row: TransferRow, { device: self, devices }: MeRow, now: number): TransferRow {
+	const { from, queue } = row;
+	const isThere = (device: DeviceId) => !devices || devices.ids.includes(device);
+	const turns = row.turns?.filter(({ device }) => isThere(device)) ?? [];
+	const [cursor] = queue;
+	if (turns.length > 0 && cursor !== undefined && isOneCatchingUp(queue)) {
+		const last = isThere(from) ? [{ device: from, cursor }] : [];
+		return withTurn({ ...row, queue: [], turns: [...turns, ...last] }, now);
+	}
+	if (isThere(from)) return { ...row, turns };
+	const other = devices?.ids.find((device) => device !== self);
+	return other ? { ...row, turns, from: other } : { ...row, turns, queue: [] };
 }

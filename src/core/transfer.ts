@@ -5,7 +5,7 @@ import type { EngineContext, Work } from './context.ts';
 import type { DeviceId, Position } from './model.ts';
 import type { Clock, Store, Transaction } from './ports.ts';
 import type { TransferRow, Turn } from './device-records.ts';
-import { ONLY, outboxKey, type ConversationRow, type MeRow } from './records.ts';
+import { ONLY, outboxKey, type ConversationRow } from './records.ts';
 import { subjectOf } from './subjects.ts';
 
 /** What a device asks for first: who is known, and what conversations there are. */
@@ -13,8 +13,6 @@ export const HEAD = 'h/';
 export const MOST_CURSORS = 4_000;
 /** After this long without an answer it is asked again, ms. */
 export const ASK_AGAIN_AFTER = 60_000;
-/** At last, every eight minutes. */
-const MOST_DOUBLINGS = 3;
 
 /** A piece of history, and what is to be asked for after it. */
 export interface Chunk {
@@ -29,6 +27,11 @@ export interface HistoryKeeping {
 	chunkOf(ports: { readonly store: Store; readonly clock: Clock }, cursor: string): Promise<Chunk>;
 	/** Joins what came with what is here, and asks for the next. */
 	joinChunk(context: EngineContext): Promise<void>;
+	/**
+	 * Asks again where no answer came: also another device, if the one that was asked is not there any more. How long to
+	 * wait before that is looked at again, ms; undefined where nothing is asked for.
+	 */
+	askAgain(context: EngineContext): Promise<number | undefined>;
 }
 
 /** What to ask for: `c`, the whole history of a conversation; `m`, what may be missing of it; from before a place on. */
@@ -56,7 +59,8 @@ function isCatchingUp(cursor: string): boolean {
 	return cursor.startsWith('m/');
 }
 
-function isOneCatchingUp(queue: TransferRow['queue']): boolean {
+/** Whether nothing but what may be missing of late is asked for. */
+export function isOneCatchingUp(queue: TransferRow['queue']): boolean {
 	return queue.length <= 1 && queue.every(isCatchingUp);
 }
 
@@ -77,12 +81,10 @@ export async function catchUp(
 	const row = (await tx.get('transfer', ONLY)) ?? fresh;
 	const cursor = cursorOf('m', '', subject);
 	const { turns = [] } = row;
-	const added = others.filter((device) => {
-		if (device === row.from && !row.chunk && row.queue.includes(cursor)) return false;
-		return !turns.some((turn) => turn.device === device && turn.cursor === cursor);
-	});
-	const asked = [...turns, ...added.map((device) => ({ device, cursor }))];
-	const next = withTurn({ ...row, turns: asked.slice(0, MOST_CURSORS) }, clock.now());
+	const wanted = others.map((device) => ({ device, cursor }));
+	const added = wanted.filter((each) => !turns.some((turn) => isSame(turn, each)));
+	const all = [...turns, ...added].slice(0, MOST_CURSORS);
+	const next = withTurn({ ...row, turns: all }, clock.now());
 	tx.put('transfer', ONLY, next);
 	if (row.queue.length === 0) askForMore(tx, me.self, next);
 }
@@ -120,50 +122,14 @@ export async function chunkArrived(
 function answeredBy(row: TransferRow, answer: Turn): TransferRow | undefined {
 	const { from, queue, turns = [] } = row;
 	const [cursor] = queue;
-	if (from === answer.device && cursor === answer.cursor) return row;
-	const isAnswer = (turn: Turn) => turn.device === answer.device && turn.cursor === answer.cursor;
-	if (!turns.some(isAnswer) || !isOneCatchingUp(queue)) return undefined;
-	const others = turns.filter((turn) => !isAnswer(turn));
-	const waiting = cursor === undefined ? [] : [{ device: from, cursor }];
-	return { ...row, from: answer.device, queue: [answer.cursor], turns: [...others, ...waiting] };
+	if (cursor === undefined) return undefined;
+	const asked = { device: from, cursor };
+	if (isSame(asked, answer)) return row;
+	const others = turns.filter((turn) => !isSame(turn, answer));
+	if (others.length === turns.length || !isOneCatchingUp(queue)) return undefined;
+	return { ...row, from: answer.device, queue: [answer.cursor], turns: [...others, asked] };
 }
 
-/** Asks again where no answer came: also another device, if the one that was asked is not there any more. */
-export async function askAgainForHistory(context: EngineContext): Promise<number | undefined> {
-	const { store, persist, clock, history } = context;
-	const row = await store.get('transfer', ONLY);
-	if (!row || row.queue.length === 0) return undefined;
-	if (row.chunk) {
-		await history?.joinChunk(context);
-		return ASK_AGAIN_AFTER;
-	}
-	// Whoever is away has the question in their mail: they are not asked every minute for as long as that takes.
-	const patience = ASK_AGAIN_AFTER * 2 ** Math.min(MOST_DOUBLINGS, row.times ?? 0);
-	const since = clock.now() - (row.asked ?? 0);
-	if (since >= 0 && since < patience) return patience - since; // before: the clock was set back
-	await persist(async (tx) => {
-		const fresh = await tx.get('transfer', ONLY);
-		const me = await tx.get('me', ONLY);
-		if (!fresh || !me?.self || fresh.chunk) return;
-		const asked = clock.now();
-		const next = { ...askedElse(fresh, me, asked), asked, times: (fresh.times ?? 0) + 1 };
-		tx.put('transfer', ONLY, next);
-		askForMore(tx, me.self, next);
-	});
-	return ASK_AGAIN_AFTER;
-}
-
-/** Who does not answer comes last, and who is gone not at all. */
-function askedElse(row: TransferRow, { device: self, devices }: MeRow, now: number): TransferRow {
-	const { from, queue } = row;
-	const isThere = (device: DeviceId) => !devices || devices.ids.includes(device);
-	const turns = row.turns?.filter(({ device }) => isThere(device)) ?? [];
-	const [cursor] = queue;
-	if (turns.length > 0 && cursor !== undefined && isOneCatchingUp(queue)) {
-		const last = isThere(from) ? [{ device: from, cursor }] : [];
-		return withTurn({ ...row, queue: [], turns: [...turns, ...last] }, now);
-	}
-	if (isThere(from)) return { ...row, turns };
-	const other = devices?.ids.find((device) => device !== self);
-	return other ? { ...row, turns, from: other } : { ...row, turns, queue: [] };
+function isSame(one: Turn, other: Turn): boolean {
+	return one.device === other.device && one.cursor === other.cursor;
 }
