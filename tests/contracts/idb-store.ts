@@ -12,6 +12,7 @@ import {
 import { MIGRATIONS, type StoredRow } from '../../src/core/storage/schema.ts';
 import type { Store } from '../../src/core/ports.ts';
 import { fromBase64Url } from '../../src/protocol/ids.ts';
+import added from '../vectors/databases/stores.json' with { type: 'json' };
 import golden from '../vectors/databases/version-1.json' with { type: 'json' };
 import { createTouchedAir } from '../support/touched.ts';
 import type { StoreUnderTest } from './store.ts';
@@ -143,22 +144,40 @@ export function idbRules(): void {
 			await expect(store.get('messageKeys', 'a')).rejects.toThrow(RowNotAuthentic);
 		});
 
-		test('a database of version 1 opens, and says what it said', async () => {
-			await writeGolden(name);
-			sealer = await goldenSealer();
-			store = openStore();
-			for (const { store: shelf, key, value } of golden.values) {
-				expect(await store.get(shelf as 'drafts', key)).toEqual(value);
-			}
+		test.each(versions)(
+			'a database of version %i opens, and says what it said',
+			async (version) => {
+				await writeGolden(name, version);
+				sealer = await goldenSealer();
+				store = openStore();
+				for (const { store: shelf, key, value } of golden.values) {
+					expect(await store.get(shelf as 'drafts', key)).toEqual(value);
+				}
+				// What came later is there now.
+				for (const shelf of versions.flatMap((each) => storesOf(each))) {
+					await store.transact((tx) => Promise.resolve(tx.put(shelf, 'k', 'new')));
+					expect(await store.get(shelf, 'k')).toBe('new');
+				}
+			},
+		);
+
+		test('the version of today is among those that are tried', () => {
+			expect(versions.at(-1)).toBe(MIGRATIONS.length);
 		});
 	});
 }
 
-/** As version 1 made it: its own list of stores, not the code's. */
-async function writeGolden(name: string): Promise<void> {
-	const raw = await openDB(name, 1, {
+const versions = Object.keys(added).map(Number);
+
+/** Stores that a version brought, as it brought them. */
+const storesOf = (version: number) => added[`${version}` as keyof typeof added] as 'drafts'[];
+
+/** As that version made it: its own list of stores, not the code's. */
+async function writeGolden(name: string, version: number): Promise<void> {
+	const later = versions.filter((each) => each <= version).flatMap((each) => storesOf(each));
+	const raw = await openDB(name, version, {
 		upgrade(db) {
-			for (const shelf of golden.stores) db.createObjectStore(shelf);
+			for (const shelf of [...golden.stores, ...later]) db.createObjectStore(shelf);
 		},
 	});
 	for (const { store, key, revision, sealed } of golden.rows) {
