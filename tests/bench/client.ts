@@ -8,6 +8,7 @@ import { brotliCompressSync } from 'node:zlib';
 import { chromium, type Browser, type BrowserContext, type Locator, type Page } from 'playwright';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
 import { measureFiles } from './files.ts';
+import { measureLinking } from './linking.ts';
 
 const MESSAGES = 60;
 const HISTORY = 50_000;
@@ -176,16 +177,24 @@ function scrollFrames(page: Page): Promise<number[]> {
 	);
 }
 
+/** Bytes that the browser says this origin takes. */
+function stored(page: Page): Promise<number> {
+	return page.evaluate(async () => (await navigator.storage.estimate()).usage ?? 0);
+}
+
 async function history(context: BrowserContext, page: Page, origin: string): Promise<void> {
 	const notes = page.getByRole('navigation').getByRole('link', { name: /notes/i });
 	await notes.click();
 	await page.waitForURL('**/c/*');
 	const conversation = page.url().split('/').pop() ?? '';
+	const before = await stored(page);
 	await page.evaluate(([id, count]) => window.kithFill(id, count as number), [
 		conversation,
 		HISTORY,
 	] as const);
 	const starts = await coldStart(context, origin);
+	const each = ((await stored(page)) - before) / HISTORY;
+	note('stored for each message of some twenty words', '', `${each.toFixed(0)} B`);
 	note(`cold start to interactive, ${HISTORY} messages stored`, '≤ 1500 ms', spread(starts));
 	await page.evaluate(([id, count]) => window.kithFill(id, count), [
 		conversation,
@@ -276,7 +285,7 @@ function transfer(): void {
 	note('the whole app, every language and page, compressed', '', `${(bytes / 1000).toFixed(0)} kB`);
 }
 
-const PARTS = ['latency', 'catch-up', 'takeover', 'history', 'files', 'transfer'];
+const PARTS = ['latency', 'catch-up', 'takeover', 'linking', 'history', 'files', 'transfer'];
 
 async function measure(wanted: readonly string[], browser: Browser, origin: string): Promise<void> {
 	const { ana, ben } = await talking(browser, origin);
@@ -289,6 +298,12 @@ async function measure(wanted: readonly string[], browser: Browser, origin: stri
 	}
 	if (wanted.includes('catch-up')) await catchUp(ana.page, ben);
 	if (wanted.includes('takeover')) await takeover(ana.context, origin);
+	if (wanted.includes('linking')) {
+		const page = await ana.context.newPage();
+		await page.goto(origin);
+		const newContext = () => browser.newContext({ viewport: { width: 1280, height: 800 } });
+		await measureLinking({ page, newContext, origin, note });
+	}
 	if (wanted.includes('history')) {
 		const alone = await person(browser, origin, 'Cleo Bench');
 		await history(alone.context, alone.page, origin);
