@@ -201,6 +201,10 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			await expect(ben.page.getByRole('dialog')).toBeVisible();
 			await judge(ben, 'reporting somebody');
 			await confirm(ben, 'Report');
+			// It comes and goes in a fade, which is no screen to judge.
+			const told = ben.page.getByText('The report is kept');
+			await expect(told).toBeVisible();
+			await expect(told).toHaveCount(0);
 			await judge(ben, 'details of a group with somebody blocked');
 			await ben.visit('/settings/privacy');
 			await expect(ben.page.getByRole('button', { name: /^Unblock/ })).toBeVisible();
