@@ -204,6 +204,8 @@ for (const colorScheme of ['light', 'dark'] as const) {
 			// It comes and goes in a fade, which is no screen to judge.
 			const told = ben.page.getByText('The report is kept');
 			await expect(told).toBeVisible();
+			// It stays as long as the pointer is on it.
+			await ben.page.mouse.move(0, 0);
 			await expect(told).toHaveCount(0);
 			await judge(ben, 'details of a group with somebody blocked');
 			await ben.visit('/settings/privacy');
