@@ -2,6 +2,7 @@
 // settings. Each tells the others what changed on it; the latest word counts, and reading only goes forward (SPEC DE-11).
 import type { Content } from '../protocol/content.ts';
 import type { AccountId, ConversationId } from '../protocol/ids.ts';
+import { keepBlock } from './blocking.ts';
 import type { EngineContext, Work } from './context.ts';
 import { DEFAULT_SETTINGS, writtenOf } from './model.ts';
 import type { Touched, Transaction } from './ports.ts';
@@ -114,7 +115,9 @@ export async function applyAgreement(
 	{ tx }: Pick<Work, 'tx'>,
 	{ at, conversations, settings, blocks }: Agreed,
 ): Promise<void> {
-	for (const block of blocks) await followBlock(tx, block);
+	for (const block of blocks) {
+		if (await keepBlock(tx, block)) tx.put('agreed', `${BLOCKS}${block.account}`, { at: block.at });
+	}
 	for (const each of conversations) {
 		const row = await conversationOf(tx, each.subject);
 		const known = await tx.get('agreed', each.subject);
@@ -129,20 +132,6 @@ export async function applyAgreement(
 	const before = await tx.get('settings', ONLY);
 	tx.put('settings', ONLY, { ...DEFAULT_SETTINGS, ...before, ...Object.fromEntries(told) });
 	tx.put('agreed', SETTINGS, { at, settings });
-}
-
-async function followBlock(
-	tx: Transaction,
-	{ account, on, at }: Agreed['blocks'][number],
-): Promise<void> {
-	const known = await tx.get('blocks', account);
-	if (known && known.at >= at) return;
-	tx.put('agreed', `${BLOCKS}${account}`, { at });
-	tx.put('blocks', account, { on, at });
-	// The list shows it: whoever watches the conversation must hear of it.
-	const person = await tx.get('people', account);
-	const alone = await tx.get('conversations', person?.conversation ?? '');
-	if (alone) tx.put('conversations', alone.id, { ...alone });
 }
 
 async function follow(

@@ -16,6 +16,7 @@ import type {
 	MessageEntry,
 	PersonEntry,
 } from './archive-entries.ts';
+import { keepBlock } from './blocking.ts';
 import { BATCH, endOf, History, newestIn, unreadIn } from './histories.ts';
 import { DEFAULT_SETTINGS, type Delivery, type Report, type Settings } from './model.ts';
 import { highestOf } from './positions.ts';
@@ -132,7 +133,7 @@ export class Merge {
 				if (joined.entry.group) await putGroup(tx, joined.entry.group, joined.id);
 			}
 			for (const person of this.#people.values()) await this.#person(tx, person);
-			for (const block of this.#blocks) await this.#block(tx, block);
+			for (const block of this.#blocks) await keepBlock(tx, block);
 			for (const report of this.#reports) await keepReport(tx, report);
 			for (const link of this.#links) {
 				const { address } = link.invite;
@@ -277,12 +278,6 @@ export class Merge {
 	}
 
 	/** What was decided last counts. */
-	async #block(tx: Transaction, { account, on, at }: BlockEntry): Promise<void> {
-		const known = await tx.get('blocks', account);
-		if (account === this.#me.account || (known && known.at >= at)) return;
-		tx.put('blocks', account, { on, at });
-	}
-
 	/** Also who is known from groups only. */
 	async #person(tx: Transaction, found: PersonEntry): Promise<void> {
 		const { account, profile, profileVersion } = found;

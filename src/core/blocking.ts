@@ -3,6 +3,7 @@
 import type { AccountId, ChannelId } from '../protocol/ids.ts';
 import type { HeardWhisper } from './whispers.ts';
 import type { Store, Transaction } from './ports.ts';
+import { ONLY, type BlockRow } from './records.ts';
 
 const MOST_BLOCKED = 10_000;
 
@@ -12,6 +13,24 @@ export async function isBlocked(
 	account: AccountId | undefined,
 ): Promise<boolean> {
 	return (await tx.get('blocks', account ?? ''))?.on === true;
+}
+
+/** What was decided about a person, and when (ms). */
+export interface BlockWord extends BlockRow {
+	readonly account: AccountId;
+}
+
+/** Keeps the word, unless a later one is known; of several devices the last word counts. False where nothing follows. */
+export async function keepBlock(tx: Transaction, { account, on, at }: BlockWord): Promise<boolean> {
+	const known = await tx.get('blocks', account);
+	const me = await tx.get('me', ONLY);
+	if (account === me?.account || (known && known.at >= at)) return false;
+	tx.put('blocks', account, { on, at });
+	// The list shows it: whoever watches the conversation must hear of it.
+	const person = await tx.get('people', account);
+	const alone = await tx.get('conversations', person?.conversation ?? '');
+	if (alone) tx.put('conversations', alone.id, { ...alone });
+	return true;
 }
 
 /** Everybody who is blocked, and since when (ms). */

@@ -1,18 +1,17 @@
 // Blocking from the person's side: one row says it, and the engine keeps to it from then on.
-import { blockedPeople } from './blocking.ts';
+import { blockedPeople, keepBlock } from './blocking.ts';
 import type { Client, ClientPorts } from './client.ts';
 import { must } from './client-intentions.ts';
 import { viewPerson } from './client-queries.ts';
 import type { AccountId } from './model.ts';
 import type { Transaction } from './ports.ts';
-import { ONLY } from './records.ts';
 
 type BlockingDoor = Pick<Client, 'setBlocked' | 'blocked'>;
 
 export function createBlockingDoor({ store, clock }: ClientPorts): BlockingDoor {
 	return {
 		setBlocked: (account, on) =>
-			must(store, (tx) => setBlocked(tx, account, { on, at: clock.now() })),
+			must(store, (tx) => setBlocked(tx, account, { on, now: clock.now() })),
 		async blocked() {
 			const since = await blockedPeople(store);
 			const newest = [...since].sort(([, a], [, b]) => b - a);
@@ -25,14 +24,10 @@ export function createBlockingDoor({ store, clock }: ClientPorts): BlockingDoor 
 async function setBlocked(
 	tx: Transaction,
 	account: AccountId,
-	{ on, at }: { readonly on: boolean; readonly at: number },
+	{ on, now }: { readonly on: boolean; readonly now: number },
 ): Promise<void> {
-	const me = await tx.get('me', ONLY);
-	const person = await tx.get('people', account);
-	const before = await tx.get('blocks', account);
-	if (!person || account === me?.account || (before?.on ?? false) === on) return;
-	tx.put('blocks', account, { on, at });
-	// The list shows it: whoever watches the conversation must hear of it.
-	const alone = await tx.get('conversations', person.conversation ?? '');
-	if (alone) tx.put('conversations', alone.id, { ...alone });
+	const known = await tx.get('blocks', account);
+	if (!(await tx.get('people', account)) || (known?.on ?? false) === on) return;
+	// After what another device with a faster clock said, or the others would not listen.
+	await keepBlock(tx, { account, on, at: Math.max(now, (known?.at ?? 0) + 1) });
 }

@@ -208,6 +208,21 @@ describe('agreement', () => {
 		expect((await ana.device.client.conversations()).length).toBe(2);
 		expect(world.notes).toEqual([]);
 	});
+
+	test('DE-11 the later word about a person counts, also where the clock is slow', async () => {
+		const world = new World({ seed: 3, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const second = await link(world, ana.device, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		const { account } = ben.device.identity;
+		ana.device.skew = 600_000;
+		await ana.device.client.setBlocked(account, true);
+		await world.pass(5_000, 500);
+		expect(await second.client.blocked()).toHaveLength(1);
+		await second.client.setBlocked(account, false);
+		await world.pass(5_000, 500);
+		expect(await ana.device.client.blocked()).toEqual([]);
+	});
 });
 
 describe('removing', () => {
