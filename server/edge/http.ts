@@ -95,8 +95,8 @@ async function look(options: HttpOptions, request: HttpRequest): Promise<HttpRes
 	if ('status' in asked) return asked;
 	const looked = await options.lookUp(idFrom<Address>(asked.bytes), request.network);
 	if (!looked.ok) return later(looked);
-	const { state, card } = looked;
-	return cbor(downFrames.encode({ type: 'looked', request: 0, state, card }));
+	const { state, card, latecomer } = looked;
+	return cbor(downFrames.encode({ type: 'looked', request: 0, state, card, latecomer }));
 }
 
 /** SPEC CP-4: 16 bytes in, the CBOR of a `capsule` frame out. */

@@ -5,6 +5,7 @@ import type { UpFrame } from '../../src/protocol/frames.ts';
 import type { ChannelId, DeviceId, Epoch } from '../../src/protocol/ids.ts';
 import { Answers } from './answers.ts';
 import { planCommit } from './commits.ts';
+import { noteLatecomer } from './directory.ts';
 import type { Mailboxes } from './mailboxes.ts';
 import type { ChannelRecord, Message, RelayConfig, RelayPorts } from './ports.ts';
 import { refusal, type Refusal, type Reply } from './replies.ts';
@@ -134,7 +135,10 @@ export class Channels {
 			if (!found.ok) return refusal.busy();
 			const now = this.#ports.clock.now();
 			const plan = planCommit({ sender, frame, record, addresses: found.value, now });
-			if (plan.is === 'refused') return this.#lost(plan.refusal);
+			if (plan.is === 'refused') {
+				for (const address of found.value) await noteLatecomer(this.#ports, address);
+				return this.#lost(plan.refusal);
+			}
 			if (plan.is === 'known') return undefined;
 			const numbers = this.#mailboxes.numbers(plan.targetCount);
 			if (!numbers) return refusal.busy();

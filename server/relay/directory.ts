@@ -32,6 +32,27 @@ export function used(record: AddressRecord, now: number): AddressRecord {
 	};
 }
 
+/**
+ * Somebody came to an address by which nobody can come any more. Of one that was for many that says nothing; of one that was
+ * for one it is kept, once, so that coming again costs the disk nothing (SPEC AD-8). Lost if another change is faster.
+ */
+export async function noteLatecomer(
+	{ store, clock }: Pick<RelayPorts, 'store' | 'clock'>,
+	record: AddressRecord | undefined,
+): Promise<void> {
+	const now = clock.now();
+	const isLate = record?.policy.uses === 1 && stateOf(record, now) === 'used';
+	if (!isLate || record.latecomer !== undefined) return;
+	await store.putAddress({ ...record, version: record.version + 1, latecomer: now }, Infinity);
+}
+
+export interface LookedUp {
+	readonly state: AddressState;
+	readonly card: Uint8Array | null;
+	/** To the owner alone. */
+	readonly latecomer: number | null | undefined;
+}
+
 interface NewAddress {
 	readonly address: Address;
 	readonly owner: DeviceId;
@@ -51,15 +72,20 @@ export class Directory {
 		this.#max = addressesPerDevice;
 	}
 
-	/** What stands behind an address; the card only while the address is open (SPEC AD-6). */
-	async look(
-		address: Address,
-	): Promise<StoreResult<{ readonly state: AddressState; readonly card: Uint8Array | null }>> {
+	/**
+	 * What stands behind an address; the card only while the address is open (SPEC AD-6). Its owner also hears whether
+	 * somebody came too late (SPEC AD-8); `by` is undefined for who did not say who they are.
+	 */
+	async look(address: Address, by: DeviceId | undefined): Promise<StoreResult<LookedUp>> {
 		const read = await this.#ports.store.readAddresses([address]);
 		if (!read.ok) return read;
 		const record = read.value[0];
 		const state = stateOf(record, this.#ports.clock.now());
-		return { ok: true, value: { state, card: state === 'open' ? (record?.card ?? null) : null } };
+		const isOwner = record !== undefined && record.owner === by;
+		if (!isOwner) await noteLatecomer(this.#ports, record);
+		const card = state === 'open' ? (record?.card ?? null) : null;
+		const latecomer = isOwner ? (record.latecomer ?? null) : undefined;
+		return { ok: true, value: { state, card, latecomer } };
 	}
 
 	/** Makes or replaces an address; the uses counted so far stay counted, and a revoked one stays revoked. */

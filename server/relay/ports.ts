@@ -88,6 +88,8 @@ export interface AddressRecord {
 	/** Day (UTC, days since 1970) of the last use, and the uses on it. */
 	readonly day: number;
 	readonly usesOnDay: number;
+	/** When somebody first came after its one use, ms (SPEC AD-8). */
+	readonly latecomer?: number;
 	/** Relay's clock at the last change, ms. */
 	readonly changedAt: number;
 }

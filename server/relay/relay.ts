@@ -1,12 +1,11 @@
 // The relay: connections in, mailboxes behind them. It carries sealed envelopes and cannot open one; it does not
 // even import what is inside. Everything it touches comes in through ports.
-import type { AddressState } from '../../src/protocol/frames.ts';
 import type { Address, CapsuleId } from '../../src/protocol/ids.ts';
 import { IDLE_TIMEOUT, LOGIN_TIMEOUT } from '../../src/protocol/limits.ts';
 import { Capsules } from './capsules.ts';
 import { Channels } from './channels.ts';
 import { Deadlines } from './deadlines.ts';
-import { Directory } from './directory.ts';
+import { Directory, type LookedUp } from './directory.ts';
 import { Expiry } from './expiry.ts';
 import { Mailboxes, type ConnectedMailbox } from './mailboxes.ts';
 import type { RelayConfig, RelayPorts, Socket } from './ports.ts';
@@ -36,7 +35,7 @@ const FETCH_COST = 4;
 
 /** What a look without a connection is answered (SPEC AD-6). */
 export type LookAnswer =
-	| { readonly ok: true; readonly state: AddressState; readonly card: Uint8Array | null }
+	| ({ readonly ok: true } & LookedUp)
 	| { readonly ok: false; readonly code: 'rate-limited' | 'busy'; readonly retryAfter: number };
 
 /** What who asks for a capsule is answered (SPEC CP-4). */
@@ -134,7 +133,7 @@ export class Relay implements SessionHost {
 	async lookUp(address: Address, network: string): Promise<LookAnswer> {
 		const wait = this.#looks.take(network, this.now());
 		if (wait > 0) return { ok: false, code: 'rate-limited', retryAfter: wait };
-		const looked = await this.#directory.look(address);
+		const looked = await this.#directory.look(address, undefined);
 		if (!looked.ok) return { ok: false, code: 'busy', retryAfter: 1000 };
 		return { ok: true, ...looked.value };
 	}
@@ -201,7 +200,7 @@ export class Relay implements SessionHost {
 		const reply = this.#replyTo(session, request);
 		if (wait > 0) return reply(refusal.after('rate-limited', wait));
 		if (session.pending > MAX_PENDING_REQUESTS) return reply(refusal.busy());
-		void this.#directory.look(address).then((looked) => {
+		void this.#directory.look(address, mailbox?.id).then((looked) => {
 			if (!looked.ok) return reply(refusal.busy());
 			session.pending--;
 			session.send({ type: 'looked', request, ...looked.value });

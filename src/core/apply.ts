@@ -24,13 +24,19 @@ import {
 	placeLine,
 	removeUnreadable,
 } from './repairs.ts';
-import { addMessage, isNotes, putPerson, queueReceipt, raiseDelivery } from './threads.ts';
+import {
+	addMessage,
+	isNotes,
+	putPerson,
+	queueReceipt,
+	raiseDelivery,
+	MOST_CONVERSATIONS,
+} from './threads.ts';
 import { applyAgreement } from './agreement.ts';
 import { chunkArrived } from './transfer.ts';
 
 /** In larger groups nobody says that a message arrived: it would be many times what was written. */
 const MOST_TELLING = 31;
-const MOST_CONVERSATIONS = 20_000;
 
 /** What somebody said, or that it cannot be read. */
 export type Said = ReturnType<typeof contents.decode>;

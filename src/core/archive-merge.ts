@@ -30,9 +30,7 @@ import {
 	type PersonRow,
 } from './records.ts';
 import { keepReport, MOST_REPORTS } from './reports.ts';
-import { newConversation, RANK } from './threads.ts';
-
-const MOST_CONVERSATIONS = 20_000;
+import { newConversation, RANK, MOST_CONVERSATIONS } from './threads.ts';
 
 /** What restoring changed. */
 export interface Merged {

@@ -28,7 +28,7 @@ import {
 	type Entrance,
 	type InviteRow,
 } from './records.ts';
-import { newConversation, putPerson } from './threads.ts';
+import { MOST_CONVERSATIONS, newConversation, putPerson } from './threads.ts';
 
 const SECRET_BYTES = 32;
 /** users.md 6: a one-time link lives for a week. */
@@ -50,7 +50,11 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 	let last: { readonly fragment: string; readonly looked: Looked } | undefined;
 
 	async function preview(fragment: string): Promise<InvitePreview> {
-		const looked = await lookBehind(ports, fragment);
+		const keys = await keysOf(ports, fragment);
+		if (!keys) return { kind: 'broken' };
+		const begun = await begunBy(store, keys.address);
+		if (begun) return begun;
+		const looked = await lookBehind(ports, keys);
 		if ('kind' in looked) return looked;
 		const { card } = looked;
 		const me = await store.get('me', ONLY);
@@ -77,7 +81,10 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 			const shown = last?.fragment === fragment ? undefined : await preview(fragment);
 			if (shown && shown.kind !== 'open' && shown.kind !== 'group')
 				return { ok: false, error: shown };
-			if (last?.fragment !== fragment) return { ok: false, error: { kind: 'broken' } };
+			if (last?.fragment !== fragment) {
+				const begun = shown?.kind === 'open' ? shown.existing : undefined;
+				return begun ? { ok: true, value: begun } : { ok: false, error: { kind: 'broken' } };
+			}
 			const { address, card } = last.looked;
 			const looked = { ports, address };
 			if (card.type === 'card') return { ok: true, value: await begin(looked, card) };
@@ -135,13 +142,29 @@ export async function newInvite(
 	return { invite, secret, welcome: '', keyPackageRef: undefined, todo: 'put' };
 }
 
-async function lookBehind(
-	{ store, crypto, relay }: ClientPorts,
-	fragment: string,
-): Promise<Looked | InvitePreview> {
+type LinkKeys = Awaited<ReturnType<ClientPorts['crypto']['inviteKeys']>>;
+
+async function keysOf({ crypto }: ClientPorts, fragment: string): Promise<LinkKeys | undefined> {
 	const secret = fromBase64Url(fragment.replace(/^#/, '').trim());
-	if (secret?.length !== SECRET_BYTES) return { kind: 'broken' };
-	const keys = await crypto.inviteKeys(secret);
+	return secret?.length === SECRET_BYTES ? crypto.inviteKeys(secret) : undefined;
+}
+
+/** Who came by this link before goes where it led them, and is not taken for somebody else who comes late (SPEC AD-8). */
+async function begunBy(store: Store, address: Address): Promise<InvitePreview | undefined> {
+	const all = await store.list('conversations', { prefix: '', limit: MOST_CONVERSATIONS });
+	const here = all.find(({ value: { entry, state } }) => {
+		return entry?.address === address && state.kind === 'open';
+	})?.value;
+	const person = await store.get('people', here?.account ?? '');
+	if (!here || !person) return undefined;
+	const { account, profile } = person;
+	return { kind: 'open', account, profile, welcome: '', existing: here.id };
+}
+
+async function lookBehind(
+	{ store, relay }: ClientPorts,
+	keys: LinkKeys,
+): Promise<Looked | InvitePreview> {
 	const own = await store.get('invites', keys.address);
 	if (own) {
 		const group = await store.get('groups', own.group?.group ?? '');

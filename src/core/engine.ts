@@ -13,7 +13,7 @@ import { createDelivery } from './delivery.ts';
 import { createGaps, type Gaps } from './gaps.ts';
 import { syncRequests } from './group-links.ts';
 import { createInbox, type Inbox } from './inbox.ts';
-import { syncInvites } from './invites.ts';
+import { hearOfLatecomers, syncInvites } from './invites.ts';
 import { createLanes } from './lanes.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPeerMesh, type PeerMesh } from './peers.ts';
@@ -271,6 +271,7 @@ class RunningEngine implements Engine {
 		this.#events.caughtUp();
 		this.#lookAfterDevices();
 		this.#lookAfterTransfer(0);
+		context.lanes.run('addresses', () => hearOfLatecomers(context, this.session));
 		context.lanes.run('capsule', () => this.#capsules?.keep() ?? Promise.resolve());
 		const now = context.clock.now();
 		if (now < this.#upkeepDue) return;

@@ -234,7 +234,7 @@ async function joinPerson(
 	const lists = told.ok && told.value.type === 'about' ? (told.value.lists ?? []) : [];
 	if (!founder || !(await isFoundedByTheirs(context, { incoming, founder, lists })))
 		return undefined;
-	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address);
+	if (purpose.kind === 'invite') await noteInviteUse(tx, purpose.address, other.account);
 	const conversation = await conversationWith(context, other, incoming.at);
 	const row = await addJoined(context, { ...conversation, state: standing }, state);
 	if (standing.kind === 'open' && (await hasWrongDevices(tx, conversation, row))) {
@@ -364,10 +364,10 @@ async function inviterOf(
 	return mayInvite(rosterOf(sight), purpose.account) ? purpose.account : undefined;
 }
 
-async function noteInviteUse(tx: Transaction, address: string): Promise<void> {
+async function noteInviteUse(tx: Transaction, address: string, usedBy: AccountId): Promise<void> {
 	const row = await tx.get('invites', address);
 	if (row?.invite.kind !== 'one-time' || row.invite.state !== 'open') return;
-	tx.put('invites', address, { ...row, invite: { ...row.invite, state: 'used' } });
+	tx.put('invites', address, { ...row, usedBy, invite: { ...row.invite, state: 'used' } });
 }
 
 async function conversationWith(

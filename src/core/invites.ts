@@ -3,7 +3,9 @@
 import { cards, type Card } from '../protocol/cards.ts';
 import type { AddressPolicy } from '../protocol/frames.ts';
 import { DEFAULT_GROUP_MEMBERS, DEFAULT_RETENTION } from '../protocol/limits.ts';
-import type { EngineContext } from './context.ts';
+import type { EnvelopeId } from '../protocol/ids.ts';
+import type { EngineContext, Work } from './context.ts';
+import { placeEvents } from './group-log.ts';
 import type { RelaySession } from './relay-session.ts';
 import type { Transaction } from './ports.ts';
 import { MOST_INVITES, ONLY, type InviteRow, type KeyPackageRow, type MeRow } from './records.ts';
@@ -31,6 +33,37 @@ export async function syncInvites(context: EngineContext, session: RelaySession)
 		if (value.todo === 'revoke') await revoke(context, session, key);
 		if (value.todo === undefined) await forgetSpentKeys(context, value);
 	}
+}
+
+/** Says once of each link for one that somebody came after whoever used it (SPEC AD-8). */
+export async function hearOfLatecomers(
+	context: EngineContext,
+	session: RelaySession,
+): Promise<void> {
+	const rows = await context.store.list('invites', { prefix: '', limit: MOST_INVITES });
+	for (const { key, value } of rows) {
+		const since = context.relayTime() - DEFAULT_RETENTION;
+		if (!value.usedBy || value.latecomer || value.invite.created < since) continue;
+		const answer = await session.look(value.invite.address);
+		if (answer.type !== 'looked' || !answer.latecomer) continue;
+		const at = answer.latecomer;
+		await context.persist((tx) => sayLatecomer({ ...context, tx }, key, at));
+	}
+}
+
+async function sayLatecomer(work: Work, key: string, at: number): Promise<void> {
+	const { tx } = work;
+	const row = await tx.get('invites', key);
+	const person = await tx.get('people', row?.usedBy ?? '');
+	if (!row || row.latecomer || !person?.conversation) return;
+	tx.put('invites', key, { ...row, latecomer: true });
+	// An address is as long as an envelope's name, and as random.
+	const envelope = row.invite.address as string as EnvelopeId;
+	const by = { account: person.account, device: work.identity.device };
+	await placeEvents(work, person.conversation, {
+		happening: { envelope, at, by },
+		events: [{ kind: 'latecomer' }],
+	});
 }
 
 async function publish(context: EngineContext, session: RelaySession, key: string): Promise<void> {

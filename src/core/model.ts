@@ -266,6 +266,8 @@ export function writtenOf(said: string | Written): Written {
 export type LogEvent =
 	| { readonly kind: 'joined' }
 	| { readonly kind: 'safety-number-changed' }
+	/** Somebody came by the one-time link by which whoever this line is from had come (SPEC AD-8). */
+	| { readonly kind: 'latecomer' }
 	/** Of the devices of whoever this line is from; `refused`: something came from one that is not theirs. */
 	| { readonly kind: 'devices'; readonly change: 'added' | 'removed' | 'refused' }
 	| { readonly kind: 'group-created' }
@@ -304,7 +306,7 @@ export function namedIn(event: LogEvent): readonly AccountId[] {
 
 export type GroupEvent = Exclude<
 	LogEvent,
-	{ readonly kind: 'joined' | 'safety-number-changed' | 'devices' }
+	{ readonly kind: 'joined' | 'safety-number-changed' | 'latecomer' | 'devices' }
 >;
 
 export interface NamedInEvent {
@@ -486,6 +488,7 @@ export interface PageWords {
 	/** Events of the log; `name` is the other side's. */
 	readonly joined: string;
 	readonly safetyNumberChanged: string;
+	readonly latecomer: string;
 	/** Beside what somebody else says that its author said. */
 	readonly sharedBy: (name: string) => string;
 	/** The devices of whoever `by` is changed. */

@@ -336,6 +336,10 @@ export interface InviteRow {
 	readonly group?: GroupLinkRow;
 	/** What the relay must still be told. */
 	readonly todo: 'put' | 'revoke' | undefined;
+	/** Who came by a link for one. */
+	readonly usedBy?: AccountId;
+	/** Somebody came after that, and the person was told. */
+	readonly latecomer?: true;
 }
 
 export interface GroupLinkRow {

@@ -9,7 +9,7 @@ import {
 	type IceServer,
 	type UpFrame,
 } from '../protocol/frames.ts';
-import type { ChannelId } from '../protocol/ids.ts';
+import type { Address, ChannelId } from '../protocol/ids.ts';
 import { PROTOCOL_VERSION } from '../protocol/version.ts';
 import type { Connection } from './model.ts';
 import type { Clock, Identity, Log, Random, RelayConnection, RelayLink } from './ports.ts';
@@ -48,6 +48,13 @@ export type SnapshotAnswer =
 	| Exclude<Answer, { type: 'accepted' }>
 	| { readonly type: 'snapshot'; readonly epoch: number; readonly sealed: Uint8Array | null };
 
+export type LookAnswer =
+	Exclude<Answer, { type: 'accepted' }> | Extract<DownFrame, { type: 'looked' }>;
+
+type AnyAnswer = Answer | SnapshotAnswer | LookAnswer;
+
+const UNKNOWN = { type: 'unknown' } as const;
+
 export interface RelayFacts {
 	readonly software: string;
 	readonly retention: number;
@@ -71,7 +78,9 @@ export interface RelaySession {
 	readonly caughtUp: boolean;
 	/** Undefined before the first login. */
 	readonly facts: RelayFacts | undefined;
-	ask(question: Exclude<Question, { type: 'fetchSnapshot' }>): Promise<Answer>;
+	ask(question: Exclude<Question, { type: 'fetchSnapshot' | 'look' }>): Promise<Answer>;
+	/** At an own address, which tells its owner more than others (SPEC AD-8). */
+	look(address: Address): Promise<LookAnswer>;
 	/** The newest sealed state of a channel that this device is in (SPEC CH-12). */
 	fetchSnapshot(channel: ChannelId): Promise<SnapshotAnswer>;
 	/** Fire and forget: lost if there is no connection. */
@@ -92,11 +101,19 @@ interface Ports {
 /** One attempt at a connection, from opening the socket to its end. */
 interface Attempt {
 	readonly connection: RelayConnection;
-	readonly waiting: Map<number, (answer: Answer | SnapshotAnswer) => void>;
+	readonly waiting: Map<number, (answer: AnyAnswer) => void>;
 	ready: boolean;
 	cancelTimer: () => void;
 	awaitingPong: boolean;
 	nextRequest: number;
+}
+
+/** False for an answer to another kind of question: a relay that is not ours, or is broken. */
+function answers<Kind extends 'accepted' | 'snapshot' | 'looked'>(
+	kind: Kind,
+	answer: AnyAnswer,
+): answer is Extract<AnyAnswer, { type: Kind | 'refused' | 'unknown' }> {
+	return answer.type === kind || answer.type === 'refused' || answer.type === 'unknown';
 }
 
 export function startRelaySession(ports: Ports, events: RelayEvents): RelaySession {
@@ -127,17 +144,22 @@ class Session implements RelaySession {
 		return this.#facts;
 	}
 
-	async ask(question: Exclude<Question, { type: 'fetchSnapshot' }>): Promise<Answer> {
+	async ask(question: Exclude<Question, { type: 'fetchSnapshot' | 'look' }>): Promise<Answer> {
 		const answer = await this.#question(question);
-		return answer.type === 'snapshot' ? { type: 'unknown' } : answer;
+		return answers('accepted', answer) ? answer : UNKNOWN;
+	}
+
+	async look(address: Address): Promise<LookAnswer> {
+		const answer = await this.#question({ type: 'look', address });
+		return answers('looked', answer) ? answer : UNKNOWN;
 	}
 
 	async fetchSnapshot(channel: ChannelId): Promise<SnapshotAnswer> {
 		const answer = await this.#question({ type: 'fetchSnapshot', channel });
-		return answer.type === 'accepted' ? { type: 'unknown' } : answer;
+		return answers('snapshot', answer) ? answer : UNKNOWN;
 	}
 
-	#question(question: Question): Promise<Answer | SnapshotAnswer> {
+	#question(question: Question): Promise<AnyAnswer> {
 		const attempt = this.#current;
 		if (!attempt?.ready) return Promise.resolve({ type: 'unknown' });
 		return new Promise((resolve) => {
@@ -215,6 +237,7 @@ class Session implements RelaySession {
 				break;
 			case 'refused':
 			case 'snapshot':
+			case 'looked':
 				this.#answer(attempt, frame.request, frame);
 				break;
 			case 'whispered':
@@ -228,7 +251,6 @@ class Session implements RelaySession {
 			case 'bye':
 				this.#bye(attempt, frame.code, frame.retryAfter);
 				break;
-			case 'looked':
 			case 'capsule':
 				break; // asked over HTTP only
 			default:
@@ -268,7 +290,7 @@ class Session implements RelaySession {
 		this.#keepAlive(attempt);
 	}
 
-	#answer(attempt: Attempt, request: number, answer: Answer | SnapshotAnswer): void {
+	#answer(attempt: Attempt, request: number, answer: AnyAnswer): void {
 		const resolve = attempt.waiting.get(request);
 		attempt.waiting.delete(request);
 		resolve?.(answer);

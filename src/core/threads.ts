@@ -17,6 +17,8 @@ import {
 } from './records.ts';
 
 const SUMMARY_CHARACTERS = 140;
+/** Looked through together; more than anybody has. */
+export const MOST_CONVERSATIONS = 20_000;
 /** Messages that one reading can cover; more than anybody reads at once. */
 const MOST_READ = 20_000;
 /** Messages that came late and wait for the next reading; beyond it they count as read. */

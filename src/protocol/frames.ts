@@ -170,6 +170,8 @@ const looked = frame(72, 'looked', {
 	request,
 	state: v.picklist(ADDRESS_STATES),
 	card: v.nullable(bytesUpTo(MAX_CARD_BYTES)),
+	/** To its owner: when somebody first came after its one use, ms (SPEC AD-8). */
+	latecomer: v.optional(v.nullable(uint)),
 });
 const pong = frame(73, 'pong', { time: uint });
 /** The relay ends the connection; the device comes back after `retryAfter` ms, or not at all if null. */

@@ -81,6 +81,66 @@ describe('a one-time link', () => {
 	});
 });
 
+describe('whoever comes after a one-time link was used', () => {
+	/** What the log of Ana with Ben says of latecomers. */
+	async function warnings(ana: Device, ben: Device): Promise<number> {
+		const chat = await chatWith(ana, ben);
+		if (!chat) throw new Error('They have not met');
+		const { messages } = await ana.client.messages(chat, { at: 'end', limit: 50 });
+		return messages.filter(({ body }) => body.kind === 'event' && body.event.kind === 'latecomer')
+			.length;
+	}
+
+	async function usedLink(seed: number) {
+		const { world, devices } = await household(seed, 'Ana', 'Ben', 'Cem');
+		const [ana, ben, cem] = devices as [Device, Device, Device];
+		const { fragment } = await ana.client.createInvite({ kind: 'one-time' });
+		await world.flush();
+		const chat = await open(ben, fragment);
+		return { world, ana, ben, cem, fragment, chat };
+	}
+
+	async function again(world: World, device: Device): Promise<void> {
+		device.crash();
+		await device.start();
+		await world.pass(5_000, 500);
+	}
+
+	test('AD-8 is told of it, and so is the maker when they are next online, once', async () => {
+		const { world, ana, ben, cem, fragment, chat } = await usedLink(61);
+		await say({ device: ben, chat }, 'I am Ben');
+		await world.flush();
+		await again(world, ana);
+		expect(await warnings(ana, ben)).toBe(0);
+		expect(await cem.client.previewInvite(fragment)).toEqual({ kind: 'closed', reason: 'used' });
+		for (let time = 0; time < 2; time++) await again(world, ana);
+		expect(await warnings(ana, ben)).toBe(1);
+	});
+
+	test('AD-8 also who had looked before, and wrote too late', async () => {
+		const { world, ana, ben, cem, fragment, chat } = await usedLink(62);
+		const late = await open(cem, fragment);
+		await say({ device: ben, chat }, 'I am Ben');
+		await world.flush();
+		await say({ device: cem, chat: late }, 'I am the real Ben');
+		await world.flush();
+		await again(world, ana);
+		expect(await warnings(ana, ben)).toBe(1);
+	});
+
+	test('AD-8 is not who came first and opens their link once more: they are taken to the chat', async () => {
+		const { world, ana, ben, fragment, chat } = await usedLink(63);
+		await say({ device: ben, chat }, 'I am Ben');
+		await world.flush();
+		expect(await ben.client.previewInvite(fragment)).toMatchObject({
+			...{ kind: 'open', existing: chat, profile: { name: 'Ana' } },
+		});
+		expect(await ben.client.acceptInvite(fragment)).toEqual({ ok: true, value: chat });
+		await again(world, ana);
+		expect(await warnings(ana, ben)).toBe(0);
+	});
+});
+
 test('the link that stands for somebody is made once, whoever asks at the same time', async () => {
 	const { world, devices } = await household(60, 'Ana');
 	const [ana] = devices as [Device];

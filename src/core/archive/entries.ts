@@ -61,7 +61,7 @@ const who = listUpTo(accountId, MAX_GROUP_MEMBERS);
 const event = v.variant('kind', [
 	v.object({
 		kind: v.picklist([
-			...(['joined', 'safety-number-changed', 'group-created'] as const),
+			...(['joined', 'safety-number-changed', 'latecomer', 'group-created'] as const),
 			...(['described', 'pictured', 'frozen', 'recreated'] as const),
 		]),
 	}),

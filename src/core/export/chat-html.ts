@@ -141,6 +141,7 @@ function lineOf({ body, mine }: Message, { words, author, names }: Line): string
 	const { event } = body;
 	if (event.kind === 'joined') return words.joined;
 	if (event.kind === 'safety-number-changed') return words.safetyNumberChanged;
+	if (event.kind === 'latecomer') return words.latecomer;
 	if (event.kind === 'devices') return words.devices(event.change, author);
 	const who = namedIn(event).map((account) => names.get(account) ?? '');
 	return words.group(event, { by: mine ? undefined : author, who });

@@ -69,12 +69,17 @@ function bodyOf({ body, author }: Message): Record<string, unknown> {
 	}
 }
 
+/** Nobody did these: they happened. */
+const NOBODYS: ReadonlySet<LogEvent['kind']> = new Set([
+	...(['joined', 'safety-number-changed', 'latecomer'] as const),
+]);
+
 /** `by`: who changed the group. */
 function eventOf(
 	{ kind: event, ...details }: LogEvent,
 	author: AccountId,
 ): Record<string, unknown> {
-	const isOfGroup = event !== 'joined' && event !== 'safety-number-changed';
+	const isOfGroup = !NOBODYS.has(event);
 	return { kind: 'event', event, ...(isOfGroup && { by: author }), ...details };
 }
 

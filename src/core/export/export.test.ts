@@ -29,6 +29,7 @@ const words: PageWords = {
 	unreadable: 'unreadable',
 	newer: 'newer',
 	joined: 'joined',
+	latecomer: 'A second one came.',
 	safetyNumberChanged: 'changed',
 	sharedBy: (name) => `shared by ${name}`,
 	devices: (change, by) => `${by} ${change}`,

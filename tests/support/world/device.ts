@@ -297,7 +297,8 @@ export class Device {
 				if (this.offline || !relay) return undefined;
 				const answer = await relay.lookUp(address, this.name);
 				if (!answer.ok) return undefined;
-				return { type: 'looked', request: 0, state: answer.state, card: answer.card };
+				const { state, card, latecomer } = answer;
+				return { type: 'looked', request: 0, state, card, latecomer };
 			},
 		};
 	}

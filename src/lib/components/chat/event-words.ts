@@ -76,6 +76,8 @@ function sentence(event: LogEvent, deed: Deed): string {
 			return mine ? m.event_joined_you() : m.event_joined({ name: by });
 		case 'safety-number-changed':
 			return m.safety_changed({ name: by });
+		case 'latecomer':
+			return m.event_latecomer({ name: by });
 		case 'devices':
 			return devicesSentence(event.change, deed.by);
 		case 'group-created':
