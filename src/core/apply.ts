@@ -7,6 +7,7 @@ import { soundMentions, type Mention } from '../protocol/mentions.ts';
 import type { Work } from './context.ts';
 import { isStranger, learnDevices, sayRefused } from './device-pins.ts';
 import { noteReceipt } from './group-receipts.ts';
+import { bringBack } from './own-devices.ts';
 import { mightWrite } from './group-sight.ts';
 import { partTaken } from './history-sharing.ts';
 import { takeHistory } from './history-taking.ts';
@@ -294,6 +295,7 @@ async function applyProfile(
 	else if (known) {
 		const entrances = { ...known.entrances, [device]: { address, keyPackage } };
 		tx.put('people', account, { ...known, entrances });
+		await bringBack(work, account);
 	}
 	const person = await tx.get('people', account);
 	if (!person || profileVersion < person.profileVersion) return;

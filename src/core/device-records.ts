@@ -1,5 +1,5 @@
 // What is kept of devices: whose they are, and what goes between those of one person.
-import type { Address, DeviceId } from '../protocol/ids.ts';
+import type { AccountId, Address, DeviceId } from '../protocol/ids.ts';
 import type { Position } from './model.ts';
 import type { Entrance } from './records.ts';
 
@@ -76,10 +76,12 @@ export interface SiblingRow {
 	readonly heard: number;
 }
 
-/** A change of which of the person's own devices are in a group. */
+/** A change of which devices of somebody are in a group. */
 export type DeviceIntention =
 	/** Those of the newest list, and no others. */
 	| { readonly kind: 'own-devices' }
+	/** Of another member, none of whose devices is in it any more (SPEC DE-13). */
+	| { readonly kind: 'their-devices'; readonly account: AccountId }
 	/** Of the person's own group: one more device, or one less, and the list that says so. */
 	| { readonly kind: 'link'; readonly entrance: Entrance; readonly certificate: Uint8Array }
 	| { readonly kind: 'unlink'; readonly device: DeviceId };
@@ -88,5 +90,5 @@ export function isDeviceIntention(intention: {
 	readonly kind: string;
 }): intention is DeviceIntention {
 	const { kind } = intention;
-	return kind === 'own-devices' || kind === 'link' || kind === 'unlink';
+	return ['own-devices', 'their-devices', 'link', 'unlink'].includes(kind);
 }

@@ -54,13 +54,12 @@ export async function applyGroupCommit(
 	const said = commitNotes.decode(opened.authenticated, MAX_NOTE_BYTES);
 	const note = said.ok ? said.value : undefined;
 	const isJudgeable = before && by && (after ?? opened.removedSelf);
-	const own = by && (await listedBy(work, by, opened.authenticated));
+	const listed = by && (await listedBy(work, by, note));
 	const members = groups.members(opened.state);
-	const violation =
-		isJudgeable && own
-			? (violationOf(before, { by: by.account, added, removed, after, listed: own.devices }) ??
-				(after && (await violationOfOwn(work, { before, after, members }))))
-			: 'no group';
+	const violation = isJudgeable
+		? (violationOf(before, { by: by.account, added, removed, after, listed }) ??
+			(after && (await violationOfOwn(work, { before, after, members }))))
+		: 'no group';
 	if (!before || !by || violation !== undefined) {
 		await freezeGroup(work, row, { incoming, by, why: violation ?? 'nobody' });
 		return { row: (await tx.get('channels', row.channel)) ?? row, state };
@@ -68,8 +67,7 @@ export async function applyGroupCommit(
 	// Whatever we staged for this epoch lost; its outbox row is still there and is planned again.
 	const saved = saveChannel(tx, { ...row, staged: undefined }, groups.freeze(opened.state));
 	const happening = { envelope: incoming.envelope, at: incoming.at, by };
-	if (own?.list)
-		await learnDevices(work, { account: by.account, list: own.list }, { incoming, by });
+	if (listed) await learnDevices(work, listed, { incoming, by });
 	if (!after) {
 		await placeEvents(work, row.conversation, {
 			...{ happening, events: [{ kind: 'removed', who: [work.identity.account] }] },

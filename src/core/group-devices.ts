@@ -1,17 +1,22 @@
 // Own devices in groups: each account brings in its own and takes out its own, by commits that every receiver judges. The
 // account's devices have a group of themselves, whose context holds the list of them: as the relay orders its commits, two
 // changes of the list at once are one after the other (SPEC DE-5, DE-6).
-import { commitNotes, MAX_NOTE_BYTES, type GroupContext } from '../protocol/content.ts';
-import type { ConversationId, DeviceId, GroupId } from '../protocol/ids.ts';
+import { commitNotes, type CommitNote, type GroupContext } from '../protocol/content.ts';
+import type { AccountId, ConversationId, DeviceId, GroupId } from '../protocol/ids.ts';
 import { MAX_DEVICES } from '../protocol/limits.ts';
 import { queueProfile, type LoadedChannel } from './channels.ts';
 import type { Work } from './context.ts';
-import { learnDevices, ownDevices, ownList } from './device-pins.ts';
-import type { GroupSight } from './group-rights.ts';
+import { isStranger, learnDevices, ownDevices, ownList, pinOf } from './device-pins.ts';
+import type { GroupSight, Listed } from './group-rights.ts';
 import { DEFAULT_POLICY } from './model.ts';
-import { hasWrongDevices, queueDevices, siblingEntrances } from './own-devices.ts';
+import {
+	contactEntrances,
+	hasWrongDevices,
+	queueDevices,
+	siblingEntrances,
+} from './own-devices.ts';
 import type { GroupMember, Transaction } from './ports.ts';
-import type { DeviceIntention } from './device-records.ts';
+import type { DeviceIntention, PinnedDevices } from './device-records.ts';
 import type { GroupRow } from './group-records.ts';
 import { ONLY, outboxKey, type ConversationRow, type Entrance } from './records.ts';
 import { newConversation } from './threads.ts';
@@ -40,6 +45,8 @@ export async function planDevices(
 	intention: DeviceIntention,
 ): Promise<DeviceStep | undefined> {
 	const { identity } = work;
+	if (intention.kind === 'their-devices')
+		return planTheirs(work, { members, context }, intention.account);
 	const own = members.filter(({ account }) => account === identity.account);
 	const here = new Set(own.map(({ device }) => device));
 	if (intention.kind === 'own-devices') {
@@ -56,6 +63,26 @@ export async function planDevices(
 	return intention.kind === 'link'
 		? planLink(work, { context, here }, intention)
 		: planUnlink(work, { context, here }, intention.device);
+}
+
+/** Only while they can be brought in: without their devices they would be out of the group. */
+async function planTheirs(
+	work: Work,
+	{ members, context }: Parameters<typeof planDevices>[1],
+	account: AccountId,
+): Promise<DeviceStep | undefined> {
+	const person = await work.tx.get('people', account);
+	const list = await work.tx.get('deviceLists', account);
+	const theirs = members.filter((member) => member.account === account);
+	const stays = theirs.some(({ device }) => !isStranger(person, device));
+	if (!list || theirs.length === 0 || stays || context.leaving.includes(account)) return undefined;
+	const add = await contactEntrances(work, account, undefined);
+	if (add.size === 0) return undefined;
+	return {
+		...{ add, remove: theirs.map(({ device }) => device) },
+		context: { ...context, secret: work.random.bytes(SECRET_BYTES) },
+		note: commitNotes.encode({ type: 'theirDevices', account, list }),
+	};
 }
 
 interface Own {
@@ -118,17 +145,31 @@ function sameList(a: Uint8Array | undefined, b: Uint8Array): boolean {
 	return a?.length === b.length && a.every((byte, at) => byte === b[at]);
 }
 
-/** The devices that a commit's own list names, and the list; none where it does not hold. */
+/** The devices of the account whose list came with a commit, and the list; undefined where none did that holds. */
 export async function listedBy(
-	{ crypto }: Pick<Work, 'crypto'>,
+	work: Work,
 	by: GroupMember,
-	authenticated: Uint8Array,
-): Promise<{ readonly list: Uint8Array | undefined; readonly devices: ReadonlySet<DeviceId> }> {
-	const note = commitNotes.decode(authenticated, MAX_NOTE_BYTES);
-	const list = note.ok && note.value.type === 'ownDevices' ? note.value.list : undefined;
-	const read = list && (await crypto.readDeviceList(list, by.account));
-	if (!read?.ok) return { list: undefined, devices: new Set() };
-	return { list, devices: new Set(read.value.devices.map(({ device }) => device)) };
+	note: CommitNote | undefined,
+): Promise<(Listed & { readonly list: Uint8Array }) | undefined> {
+	if (note?.type !== 'ownDevices' && note?.type !== 'theirDevices') return undefined;
+	const { list } = note;
+	const isTheirs = note.type === 'theirDevices';
+	const account = isTheirs ? note.account : by.account;
+	// Of oneself one may be late. Of others, whoever goes back to an older list could bring back what they threw out: where
+	// a newer one is known, that one counts (SPEC DE-13).
+	const known = isTheirs ? await pinnedOf(work, account) : undefined;
+	const read = await work.crypto.readDeviceList(list, account, known);
+	if (read.ok) return { account, list, devices: new Set(pinOf(read.value).ids) };
+	const isLate = known !== undefined && read.error === 'rollback';
+	return isLate ? { account, list, devices: new Set(known.ids) } : undefined;
+}
+
+async function pinnedOf(
+	{ tx, identity }: Work,
+	account: AccountId,
+): Promise<PinnedDevices | undefined> {
+	const isOwn = account === identity.account;
+	return (isOwn ? await tx.get('me', ONLY) : await tx.get('people', account))?.devices;
 }
 
 /** What is wrong with a commit of the person's own group; undefined for any other, and for one that holds. */
@@ -176,7 +217,7 @@ export async function followOwn(
 /** This device changed the list: it brings the device into everything, or takes it out of everything. */
 export async function carryThrough(work: Work, intention: DeviceIntention): Promise<void> {
 	const { tx, groups } = work;
-	if (intention.kind === 'own-devices') return;
+	if (intention.kind !== 'link' && intention.kind !== 'unlink') return;
 	if (intention.kind === 'link') {
 		const { entrance } = intention;
 		const owner = await groups.inspectKeyPackage(entrance.keyPackage);

@@ -82,10 +82,10 @@ function judged(tried: Tried, before: ContextChange = {}): string | undefined {
 describe('DE-5 own devices', () => {
 	const first = idFrom<DeviceId>(bytes(41, 16));
 	const leaf = { leaf: 9, device: first };
-	const listed = new Set([first]);
+	const devices = new Set([first]);
 	const judge = (by: AccountId, of: AccountId, more: Partial<Parameters<typeof violationOf>[1]>) =>
 		violationOf(sight(), {
-			...{ by, added: [], removed: [], after: sight(), listed },
+			...{ by, added: [], removed: [], after: sight(), listed: { account: by, devices } },
 			...Object.fromEntries(
 				Object.entries(more).map(([key, value]) => [
 					key,
@@ -96,9 +96,23 @@ describe('DE-5 own devices', () => {
 
 	test('a member brings in their own, if the list has it, and nobody else does', () => {
 		expect(judge(MEMBER, MEMBER, { added: [] })).toBeUndefined();
-		expect(judge(MEMBER, MEMBER, { added: [], listed: new Set() })).toBe('adds');
+		expect(judge(MEMBER, MEMBER, { added: [], listed: undefined })).toBe('adds');
 		expect(judge(OWNER, MEMBER, { added: [] })).toBe('adds');
 		expect(judge(MEMBER, OWNER, { added: [] })).toBe('adds');
+	});
+
+	test('DE-13 anybody puts right the devices of a member whose list says so, and of nobody else', () => {
+		const after = sight({ secret: bytes(2) });
+		const listed = { account: MEMBER, devices };
+		const gone = { account: MEMBER, devices: new Set<DeviceId>() };
+		expect(judge(MEMBER2, MEMBER, { added: [], listed })).toBeUndefined();
+		expect(judge(MEMBER2, MEMBER, { removed: [], after, listed: gone })).toBeUndefined();
+		expect(judge(MEMBER2, OWNER, { added: [], listed })).toBe('adds');
+		expect(judge(MEMBER2, OWNER, { removed: [], after, listed: gone })).toBe('removes');
+		// One that is theirs still is not taken from them, and nobody is put out of the group so.
+		expect(judge(MEMBER2, MEMBER, { removed: [], after, listed })).toBe('removes');
+		const without = { ...after, people: after.people.filter((account) => account !== MEMBER) };
+		expect(judge(MEMBER2, MEMBER, { removed: [], after: without, listed: gone })).toBe('removes');
 	});
 
 	test('a member takes out their own, and stays; whoever it is sees no violation', () => {

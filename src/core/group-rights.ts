@@ -78,13 +78,19 @@ export function rosterOf({ context, people }: GroupSight): Roster {
 	};
 }
 
+/** An account and its devices, as it signed them. */
+export interface Listed {
+	readonly account: AccountId;
+	readonly devices: ReadonlySet<DeviceId>;
+}
+
 /** A commit as every receiver sees it. */
 export interface JudgedCommit {
 	readonly by: AccountId;
 	readonly added: readonly GroupMember[];
 	readonly removed: readonly GroupMember[];
-	/** Own devices that the commit's maker names in the list that came with it (SPEC DE-5). */
-	readonly listed?: ReadonlySet<DeviceId>;
+	/** The devices of one account, by the list of it that came with the commit (SPEC DE-5, DE-13). */
+	readonly listed?: Listed | undefined;
 	/** Undefined for who is removed by it and cannot see further. */
 	readonly after: GroupSight | undefined;
 }
@@ -95,16 +101,18 @@ export function violationOf(before: GroupSight, commit: JudgedCommit): string | 
 	const { by, added, removed, after, listed } = commit;
 	const role = roleIn(roster, by);
 	if (role === undefined) return 'by a stranger';
-	for (const { account } of removed) {
+	const isStill = (account: AccountId) => !after || after.people.includes(account);
+	for (const { account, device } of removed) {
 		const isGoing = before.context.leaving.includes(account);
 		// One device less of one's own is no leaving: that has its own way (GR-4).
-		if (account === by && (!after || after.people.includes(account))) continue;
+		const isOutdated = listed?.account === account && !listed.devices.has(device);
+		if ((account === by || isOutdated) && isStill(account)) continue;
 		if (!isGoing && !mayRemove(role, roleIn(roster, account) ?? 'member')) return 'removes';
 	}
 	for (const { account, device } of added) {
 		const isNew = !before.people.includes(account);
-		const isOwn = account === by && listed?.has(device);
-		if (isNew ? !mayInvite(roster, by) : !isOwn) return 'adds';
+		const isListed = listed?.account === account && listed.devices.has(device);
+		if (isNew ? !mayInvite(roster, by) : !isListed) return 'adds';
 	}
 	if (!after) return undefined;
 	return unsoundness(after) ?? violationInContext(before, { ...commit, after, role });

@@ -361,7 +361,10 @@ async function inviterOf(
 	if (!(await tx.get('people', purpose.account))) return undefined;
 	// Nor into one that this person was in before (SPEC BL-4).
 	if (await isBlocked(tx, purpose.account)) return undefined;
-	return mayInvite(rosterOf(sight), purpose.account) ? purpose.account : undefined;
+	// Who came back is a member as before, and whoever is there brings in their new device (SPEC DE-13).
+	const isMember = known?.members.some(({ account }) => account === purpose.account);
+	const isBack = existing?.state.kind === 'restored' && isMember;
+	return isBack || mayInvite(rosterOf(sight), purpose.account) ? purpose.account : undefined;
 }
 
 async function noteInviteUse(tx: Transaction, address: string, usedBy: AccountId): Promise<void> {

@@ -7,7 +7,7 @@ import { isStranger, ownList } from './device-pins.ts';
 import { isOutOfGroup } from './model.ts';
 import { nextOrder } from './positions.ts';
 import type { Store, Transaction } from './ports.ts';
-import type { DeviceIntention } from './device-records.ts';
+import { isDeviceIntention, type DeviceIntention } from './device-records.ts';
 import {
 	ONLY,
 	outboxKey,
@@ -136,13 +136,40 @@ export async function queueDeviceChange(
 ): Promise<void> {
 	const prefix = outboxKey.changes(id);
 	const waiting = await tx.list('outbox', { prefix, limit: MOST_CHANGES, newestFirst: true });
-	const isSame = ({ value }: (typeof waiting)[number]) =>
-		value.kind === 'change' && value.intention.kind === 'own-devices';
-	if (intention.kind === 'own-devices' && waiting.some(isSame)) return;
+	const isThere = waiting.some(
+		({ value }) => value.kind === 'change' && isSameWish(value.intention, intention),
+	);
+	if (isThere) return;
 	let order = nextOrder(waiting[0]?.key.slice(prefix.length) ?? '', created);
 	// Asked for, so that two who write at once do not both take it.
 	while (await tx.get('outbox', outboxKey.change(id, order))) order = nextOrder(order, 0);
 	tx.put('outbox', outboxKey.change(id, order), { kind: 'change', intention });
+}
+
+/** Wanted twice it is still done once. */
+function isSameWish(a: { readonly kind: string }, b: DeviceIntention): boolean {
+	if (b.kind === 'own-devices') return a.kind === b.kind;
+	return b.kind === 'their-devices' && isDeviceIntention(a) && a.kind === b.kind
+		? a.account === b.account
+		: false;
+}
+
+/**
+ * Somebody came back without any of the devices that they had: nobody of their own can bring them into their groups, so
+ * whoever is there does (SPEC DE-13).
+ */
+export async function bringBack({ tx }: Work, account: AccountId): Promise<void> {
+	const person = await tx.get('people', account);
+	if (!person?.devices) return;
+	for (const { value } of await tx.list('groups', EVERYTHING)) {
+		const theirs = Object.entries(value.mending?.devices ?? {}).filter(
+			([, owner]) => owner === account,
+		);
+		const isGone = theirs.every(([device]) => isStranger(person, device as DeviceId));
+		const conversation = await tx.get('conversations', value.conversation);
+		if (theirs.length === 0 || !isGone || conversation?.state.kind !== 'open') continue;
+		await queueDeviceChange(tx, conversation, { kind: 'their-devices', account });
+	}
 }
 
 /** Looks through all conversations and wants in order what is not. */

@@ -267,7 +267,12 @@ const sharing = frame(3, 'sharing', {
 });
 /** Who commits brings devices of their own: the list that has them (SPEC DE-5). */
 const ownDevices = frame(2, 'ownDevices', { list: bytesUpTo(MAX_DEVICE_LIST_BYTES) });
-export const commitNotes = frameUnion(byLink, ownDevices, sharing);
-export const MAX_NOTE_BYTES = MAX_DEVICE_LIST_BYTES + 64;
+/** Who commits puts the devices of another member in order, as that account's own list says (SPEC DE-13). */
+const theirDevices = frame(4, 'theirDevices', {
+	account: accountId,
+	list: bytesUpTo(MAX_DEVICE_LIST_BYTES),
+});
+export const commitNotes = frameUnion(byLink, ownDevices, sharing, theirDevices);
+export const MAX_NOTE_BYTES = MAX_DEVICE_LIST_BYTES + 128;
 export type CommitNote = FrameValue<(typeof commitNotes.shapes)[number]>;
 export type HistoryShare = FrameValue<typeof sharing>['history'];

@@ -3,10 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { encodeCapsule } from '../../src/core/archive/capsule.ts';
 import { createIdentity, exportAccount } from '../../src/core/crypto/identity.ts';
 import { smallCrypto } from '../../src/core/crypto/small-crypto.ts';
+import { queueDeviceChange } from '../../src/core/own-devices.ts';
 import { ONLY } from '../../src/core/records.ts';
 import { MAX_CAPSULE_BYTES } from '../../src/protocol/limits.ts';
 import type { Device } from '../support/world/device.ts';
-import { smallGroup, textsIn } from '../support/world/group-people.ts';
+import { membersOf, smallGroup, textsIn } from '../support/world/group-people.ts';
 import { befriend, chatWith, connect, deliveryOf, say, textsOf } from '../support/world/people.ts';
 import { World } from '../support/world/world.ts';
 
@@ -182,17 +183,21 @@ describe('coming back', () => {
 		);
 	});
 
-	test('a group is there to read, until an admin takes them out and adds them again', async () => {
+	test('DE-13 a group is there to read, and whoever of it comes online brings them in again', async () => {
 		const { world, group, devices } = await smallGroup(3, { direct: false });
-		const [ana, ben] = devices;
+		const [ana, ben, cem] = devices;
+		await group.want(ana, { kind: 'policy', policy: { invite: 'admins' } });
 		await ben.client.useRecoveryCode(CODE);
 		await world.pass(15_000);
+		for (const each of [ana, cem]) each.crash();
 		const fresh = await comeBack(world, ben);
 		const chat = await group.chat(fresh);
 		expect((await fresh.client.conversation(chat))?.state.kind).toBe('restored');
-		await group.want(ana, { kind: 'remove', account: fresh.identity.account });
-		await group.want(ana, { kind: 'add', people: [fresh.identity.account] });
-		await world.pass(60_000, 2_000);
+		for (const each of [cem, ana]) {
+			await each.start();
+			await world.pass(30_000, 2_000);
+		}
+		expect((await fresh.client.conversation(chat))?.state.kind).toBe('open');
 		await group.say(fresh, 'here I am');
 		await world.pass(5_000);
 		await group.say(ana, 'there you are');
@@ -200,6 +205,74 @@ describe('coming back', () => {
 		expect(await group.chat(fresh)).toBe(chat);
 		expect(await textsIn(group, fresh)).toEqual(['here I am', 'there you are']);
 		expect(await textsIn(group, ana)).toEqual(['here I am', 'there you are']);
+	});
+
+	test('DE-13 an owner whom two bring back at once is the owner again, and is there once', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cem] = devices;
+		await ana.client.useRecoveryCode(CODE);
+		await world.pass(15_000);
+		for (const each of [ben, cem]) each.crash();
+		const fresh = await comeBack(world, ana);
+		await Promise.all([ben.start(), cem.start()]);
+		await world.pass(60_000, 2_000);
+		const chat = await group.chat(fresh);
+		expect((await fresh.client.conversation(chat))?.state.kind).toBe('open');
+		expect(await group.want(fresh, { kind: 'about', about: { name: 'As before' } })).toBe('ok');
+		await group.say(fresh, 'here I am');
+		await world.pass(15_000);
+		for (const each of [ben, cem]) {
+			const here = await each.client.conversation(await group.chat(each));
+			expect(here?.state.kind).toBe('open');
+			expect(await membersOf(group, each)).toBe('Ana owner, Ben member, Cleo member');
+			expect(here?.subject).toMatchObject({ about: { name: 'As before' } });
+			expect(await textsIn(group, each)).toEqual(['here I am']);
+		}
+	});
+
+	test('DE-13 who was removed while they were gone is not brought back', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cem] = devices;
+		await ben.client.useRecoveryCode(CODE);
+		await world.pass(15_000);
+		ben.crash();
+		await group.want(ana, { kind: 'remove', account: ben.identity.account });
+		await world.pass(15_000);
+		const fresh = await comeBack(world, ben);
+		await world.pass(60_000, 2_000);
+		expect((await fresh.client.conversation(await group.chat(fresh)))?.state.kind).toBe('restored');
+		expect(await membersOf(group, cem)).toBe('Ana owner, Cleo member');
+	});
+
+	test('DE-13 nobody brings back the browser that they lost by an older list', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cem] = devices;
+		await connect(world, ben, cem);
+		await ben.client.useRecoveryCode(CODE);
+		await world.pass(15_000);
+		const { account, device: lost } = ben.identity;
+		const store = cem.openStore();
+		const [person, list] = [
+			await store.get('people', account),
+			await store.get('deviceLists', account),
+		];
+		if (!person || !list) throw new Error('Cleo does not know Ben');
+		await comeBack(world, ben);
+		await world.pass(60_000, 2_000);
+		const chat = await group.chat(cem);
+		await cem.openStore().transact(async (tx) => {
+			tx.put('people', account, person);
+			tx.put('deviceLists', account, list);
+			const here = await tx.get('conversations', chat);
+			if (here) await queueDeviceChange(tx, here, { kind: 'their-devices', account });
+		});
+		await world.pass(20_000, 2_000);
+		const seen = await ana.client.conversation(await group.chat(ana));
+		expect(seen?.state).toMatchObject({ kind: 'frozen' });
+		const channel = (await ana.openStore().get('conversations', await group.chat(ana)))
+			?.channels[0];
+		const row = await ana.openStore().get('channels', channel ?? '');
+		expect(row?.others).not.toContain(lost);
 	});
 
 	test('the old browser, if it lives, says so and sends nothing any more', async () => {

@@ -185,6 +185,7 @@ const cards: Examples = [
 const commitNotes: Examples = [
 	{ type: 'byLink' },
 	{ type: 'ownDevices', list: bytes(50) },
+	{ type: 'theirDevices', account: ACCOUNT, list: bytes(50) },
 	{ type: 'sharing', history: 'days-14' },
 ];
 
