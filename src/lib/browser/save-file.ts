@@ -1,9 +1,11 @@
 // Saving a file that is made piece by piece: to where the person says, or as a download where the browser cannot ask.
 
+type Pieces = AsyncIterable<Uint8Array<ArrayBuffer>> | Iterable<Uint8Array<ArrayBuffer>>;
+
 /** Where a file goes. */
 export interface SaveTarget {
 	/** Writes all of it and resolves with its size in bytes. If it fails, nothing is left there. */
-	save(chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): Promise<number>;
+	save(chunks: Pieces): Promise<number>;
 }
 
 export interface FileKind {
@@ -39,7 +41,7 @@ export async function chooseTarget({
 
 async function writeTo(
 	handle: FileSystemFileHandle,
-	chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+	chunks: Pieces,
 ): Promise<number> {
 	const file = await handle.createWritable();
 	let size = 0;
@@ -59,7 +61,7 @@ async function writeTo(
 
 /** Parts of a blob may rest on the disk; they are joined by the browser, not here. */
 async function download(
-	chunks: AsyncIterable<Uint8Array<ArrayBuffer>>,
+	chunks: Pieces,
 	name: string,
 	type: string,
 ): Promise<number> {
