@@ -84,7 +84,11 @@ async function differences(a: Device, b: Device): Promise<string[]> {
 			found.push(`${own.name} has no conversation with ${other.name}`);
 			continue;
 		}
-		const messages = await everything(own, chat);
+		const all = await everything(own, chat);
+		// Of the two who open one link the second is told of to its maker, and to nobody else (SPEC AD-8).
+		const warnings = all.filter(isWarning);
+		if (warnings.length > 1) found.push(`${own.name} is warned more than once`);
+		const messages = all.filter((message) => !isWarning(message));
 		logs.push(messages.map(({ id }) => id).join(' '));
 		for (const { body } of messages) {
 			if (body.kind !== 'text') found.push(`${own.name} shows ${body.kind} from ${other.name}`);
@@ -97,6 +101,8 @@ async function differences(a: Device, b: Device): Promise<string[]> {
 	if (logs[0] !== logs[1]) found.push(`${a.name} and ${b.name} see different conversations`);
 	return found;
 }
+
+const isWarning = ({ body }: Message) => body.kind === 'event' && body.event.kind === 'latecomer';
 
 async function notArrived({ by, to, id, text }: Said): Promise<string[]> {
 	const found: string[] = [];
