@@ -1,6 +1,6 @@
 // Composition root: reads the settings, puts the parts together, listens, and leaves in order when told to.
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
+import { accessSync, constants, mkdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { renderANSI } from 'uqr';
@@ -14,6 +14,7 @@ import { listen, type Edge } from './edge/uws.ts';
 import { verifyDevice } from './edge/verify-device.ts';
 import type { Clock, RelayLog } from './relay/ports.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
+import { software } from './software.ts';
 import { openSqliteStore, type SqliteStore } from './storage/sqlite-store.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -27,12 +28,6 @@ const clock: Clock = {
 		return () => clearTimeout(timer);
 	},
 };
-
-function readSoftware(): string {
-	const file = new URL('../package.json', import.meta.url);
-	const { version } = JSON.parse(readFileSync(file, 'utf8')) as { version: string };
-	return `Kith ${version}`;
-}
 
 function prepareDirectory(path: string): string {
 	const directory = resolve(path);
@@ -60,7 +55,7 @@ function composeRelay(
 	return createRelay(
 		{ store, clock, random, verify: verifyDevice, push, log },
 		{
-			...{ software: readSoftware(), registration, handoverWindow, limits },
+			...{ software: software(), registration, handoverWindow, limits },
 			retention: config.retentionDays * DAY,
 			iceServers: (now) => iceServers(ice, turnSecret, now),
 		},

@@ -1,6 +1,6 @@
 // The relay's tables and what is done to them. Synchronous: it runs in a worker thread, inside transactions that
 // the worker opens and closes (sqlite-worker.ts).
-import { DatabaseSync, type StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { DELIVERY_KINDS, type PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type {
 	Address,
@@ -22,6 +22,7 @@ import type {
 	StoredMessage,
 	StoreResult,
 } from '../relay/ports.ts';
+import { lockFile, openDatabase, type DatabaseOptions } from './sqlite-file.ts';
 
 /** The store's operations without the waiting: what a promise of the port brings, they return. */
 export type SyncOperations = {
@@ -30,55 +31,8 @@ export type SyncOperations = {
 	) => Awaited<ReturnType<RelayStore[Name]>> extends StoreResult<infer Value> ? Value : never;
 };
 
-export interface DatabaseOptions {
-	readonly path: string;
-	readonly quota: { readonly messages: number; readonly bytes: number };
-	/** The file grows no further than this; what does not fit is `busy`. Null: as far as the disk goes. */
-	readonly maxBytes: number | null;
-}
-
-/** "kith" in ASCII: tells our file from any other SQLite file. */
-const APPLICATION_ID = 0x6b697468;
-const SCHEMA_VERSION = 1;
-const PAGE_SIZE = 4096;
-/** Larger files are not read through at every start; damage there shows when the page is read. */
-const CHECKED_AT_START = 1024 * 1024 * 1024;
 /** Mailboxes whose use is kept in memory. */
 const MAX_KNOWN_USES = 100_000;
-
-const SCHEMA = `
-	CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
-	INSERT INTO sequence VALUES (1);
-	CREATE TABLE mailboxes (mailbox TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
-	CREATE TABLE messages (
-		number INTEGER PRIMARY KEY,
-		sender TEXT NOT NULL, envelope TEXT NOT NULL, kind INTEGER NOT NULL,
-		channel TEXT NOT NULL, epoch INTEGER NOT NULL, at INTEGER NOT NULL,
-		holders INTEGER NOT NULL, body BLOB NOT NULL,
-		UNIQUE (sender, envelope, kind)
-	) STRICT;
-	CREATE INDEX messages_by_age ON messages (at);
-	CREATE TABLE waiting (
-		mailbox TEXT NOT NULL, seq INTEGER NOT NULL, message INTEGER NOT NULL, size INTEGER NOT NULL,
-		PRIMARY KEY (mailbox, seq)
-	) STRICT, WITHOUT ROWID;
-	CREATE INDEX waiting_by_message ON waiting (message);
-	CREATE TABLE channels (
-		channel TEXT PRIMARY KEY, revision INTEGER NOT NULL, record TEXT NOT NULL
-	) STRICT, WITHOUT ROWID;
-	CREATE TABLE snapshots (channel TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
-	CREATE TABLE addresses (
-		address TEXT PRIMARY KEY, owner TEXT NOT NULL, version INTEGER NOT NULL,
-		record TEXT NOT NULL, card BLOB, ends INTEGER
-	) STRICT;
-	CREATE INDEX addresses_by_owner ON addresses (owner);
-	CREATE INDEX addresses_by_end ON addresses (ends) WHERE ends IS NOT NULL;
-	CREATE TABLE capsules (
-		place TEXT PRIMARY KEY, keeper TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, sealed BLOB NOT NULL
-	) STRICT;
-	CREATE INDEX capsules_by_age ON capsules (at);
-	CREATE TABLE push (mailbox TEXT PRIMARY KEY, subscription TEXT NOT NULL) STRICT, WITHOUT ROWID;
-`;
 
 interface MessageColumns {
 	sender: DeviceId;
@@ -387,82 +341,4 @@ function messageOf(row: Row): Omit<Message, 'body'> {
 	const name = DELIVERY_KINDS[kind];
 	if (!name) throw new Error(`the database holds a message of unknown kind ${kind}`);
 	return { kind: name, sender, envelope, channel, epoch, at };
-}
-
-/**
- * One relay per database: two would hand out the same sequence numbers and disagree about channels. The lock is a
- * transaction on a file beside it, which the system ends with the process, however that ends; the database itself
- * stays open to readers, such as a backup.
- */
-function lockFile(path: string): DatabaseSync {
-	let lock: DatabaseSync | undefined;
-	try {
-		lock = new DatabaseSync(`${path}.lock`);
-		lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
-		return lock;
-	} catch (error) {
-		lock?.close();
-		const SQLITE_BUSY = 5;
-		if ((error as { errcode?: number }).errcode !== SQLITE_BUSY)
-			throw new Error(openFailure(path, error), { cause: error });
-		throw new Error(
-			`Another relay is using ${path}. Stop it, or set KITH_DATA to another directory.`,
-			{ cause: error },
-		);
-	}
-}
-
-function openDatabase({ path, maxBytes }: DatabaseOptions): DatabaseSync {
-	let database: DatabaseSync | undefined;
-	try {
-		database = new DatabaseSync(path);
-		database.exec(`
-			PRAGMA page_size = ${PAGE_SIZE};
-			PRAGMA journal_mode = WAL;
-			PRAGMA synchronous = FULL;
-			PRAGMA secure_delete = FAST;
-			PRAGMA journal_size_limit = 67108864;
-		`);
-		checkOrCreate(database, path);
-		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
-		database.exec(`PRAGMA max_page_count = ${pages}`);
-		return database;
-	} catch (error) {
-		if (database?.isOpen) database.close();
-		throw new Error(openFailure(path, error), { cause: error });
-	}
-}
-
-function checkOrCreate(database: DatabaseSync, path: string): void {
-	const pragma = (name: string) =>
-		Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
-	const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get();
-	if (Number(tables?.count) === 0) {
-		database.exec(`BEGIN; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID};
-			PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
-		return;
-	}
-	if (pragma('application_id') !== APPLICATION_ID)
-		throw new Error(`${path} is a database of another program.`);
-	const version = pragma('user_version');
-	if (version !== SCHEMA_VERSION)
-		throw new Error(
-			`${path} has version ${version}, and this relay knows version ${SCHEMA_VERSION}. Start the version of Kith that wrote it.`,
-		);
-	if (pragma('page_count') * pragma('page_size') > CHECKED_AT_START) return;
-	const check = database.prepare('PRAGMA quick_check(1)').get();
-	if (check?.quick_check !== 'ok') throw new Error(damaged(path));
-}
-
-function openFailure(path: string, error: unknown): string {
-	const code = (error as { errcode?: number }).errcode;
-	const SQLITE_CORRUPT = 11;
-	const SQLITE_NOTADB = 26;
-	if (code === SQLITE_CORRUPT || code === SQLITE_NOTADB) return damaged(path);
-	if (code === undefined && error instanceof Error) return error.message;
-	return `${path} cannot be opened: ${error instanceof Error ? error.message : String(error)}.`;
-}
-
-function damaged(path: string): string {
-	return `${path} is damaged. Stop the relay, move that file and its -wal and -shm companions away, and put the latest backup in their place; without one, start with an empty data directory: devices keep their own messages and send again what was not delivered.`;
 }

@@ -15,7 +15,7 @@ import type {
 	StoredMessage,
 	StoreResult,
 } from '../relay/ports.ts';
-import type { DatabaseOptions } from './sqlite-database.ts';
+import type { DatabaseOptions } from './sqlite-file.ts';
 import type { FromWorker, Operation } from './sqlite-worker.ts';
 
 /** Operations of one transaction: more would make the first of them wait for the last. */

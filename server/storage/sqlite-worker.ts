@@ -1,7 +1,8 @@
 // The thread that owns the database file. Each message is a batch of operations that waited together: one
 // transaction, one sync of the disk, then all the answers.
 import { parentPort, workerData } from 'node:worker_threads';
-import { SqliteDatabase, type DatabaseOptions, type SyncOperations } from './sqlite-database.ts';
+import { SqliteDatabase, type SyncOperations } from './sqlite-database.ts';
+import { explained, isDamage, type DatabaseOptions } from './sqlite-file.ts';
 
 export interface Operation {
 	readonly name: keyof SyncOperations;
@@ -20,6 +21,7 @@ const PASSING = new Set([5, 6, 7, 8, 10, 13, 14]);
 
 const port = parentPort;
 if (!port) throw new Error('sqlite-worker.ts runs in a worker thread only');
+const options = workerData as DatabaseOptions;
 const answer = (message: FromWorker) => port.postMessage(message);
 
 function perform(database: SqliteDatabase, batch: readonly Operation[]): unknown[] | undefined {
@@ -31,15 +33,17 @@ function perform(database: SqliteDatabase, batch: readonly Operation[]): unknown
 		database.commit();
 		return values;
 	} catch (error) {
-		database.rollback();
 		const code = (error as { errcode?: number }).errcode;
+		// What is read from a damaged page fails only when it is needed.
+		if (isDamage(error)) throw new Error(explained(options.path, error), { cause: error });
+		database.rollback();
 		if (code !== undefined && PASSING.has(code & 0xff)) return undefined;
 		throw error;
 	}
 }
 
 try {
-	const database = new SqliteDatabase(workerData as DatabaseOptions);
+	const database = new SqliteDatabase(options);
 	port.on('message', (batch: readonly Operation[] | 'close') => {
 		if (batch !== 'close') return answer({ is: 'done', values: perform(database, batch) });
 		database.close();

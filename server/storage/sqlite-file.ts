@@ -1,0 +1,155 @@
+// The database as a file: whose it is, which tables stand in it, and whether it is whole. Every failure is a sentence
+// for the operator.
+import { DatabaseSync } from 'node:sqlite';
+
+export interface DatabaseOptions {
+	readonly path: string;
+	readonly quota: { readonly messages: number; readonly bytes: number };
+	/** The file grows no further than this; what does not fit is `busy`. Null: as far as the disk goes. */
+	readonly maxBytes: number | null;
+}
+
+/** "kith" in ASCII: tells our file from any other SQLite file. */
+const APPLICATION_ID = 0x6b697468;
+const SCHEMA_VERSION = 1;
+const PAGE_SIZE = 4096;
+/** Larger files are not read through at every start; damage there shows when the page is read. */
+const CHECKED_AT_START = 1024 * 1024 * 1024;
+const SCHEMA = `
+	CREATE TABLE sequence (next INTEGER NOT NULL) STRICT;
+	INSERT INTO sequence VALUES (1);
+	CREATE TABLE mailboxes (mailbox TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+	CREATE TABLE messages (
+		number INTEGER PRIMARY KEY,
+		sender TEXT NOT NULL, envelope TEXT NOT NULL, kind INTEGER NOT NULL,
+		channel TEXT NOT NULL, epoch INTEGER NOT NULL, at INTEGER NOT NULL,
+		holders INTEGER NOT NULL, body BLOB NOT NULL,
+		UNIQUE (sender, envelope, kind)
+	) STRICT;
+	CREATE INDEX messages_by_age ON messages (at);
+	CREATE TABLE waiting (
+		mailbox TEXT NOT NULL, seq INTEGER NOT NULL, message INTEGER NOT NULL, size INTEGER NOT NULL,
+		PRIMARY KEY (mailbox, seq)
+	) STRICT, WITHOUT ROWID;
+	CREATE INDEX waiting_by_message ON waiting (message);
+	CREATE TABLE channels (
+		channel TEXT PRIMARY KEY, revision INTEGER NOT NULL, record TEXT NOT NULL
+	) STRICT, WITHOUT ROWID;
+	CREATE TABLE snapshots (channel TEXT PRIMARY KEY, sealed BLOB NOT NULL) STRICT;
+	CREATE TABLE addresses (
+		address TEXT PRIMARY KEY, owner TEXT NOT NULL, version INTEGER NOT NULL,
+		record TEXT NOT NULL, card BLOB, ends INTEGER
+	) STRICT;
+	CREATE INDEX addresses_by_owner ON addresses (owner);
+	CREATE INDEX addresses_by_end ON addresses (ends) WHERE ends IS NOT NULL;
+	CREATE TABLE capsules (
+		place TEXT PRIMARY KEY, keeper TEXT NOT NULL UNIQUE, at INTEGER NOT NULL, sealed BLOB NOT NULL
+	) STRICT;
+	CREATE INDEX capsules_by_age ON capsules (at);
+	CREATE TABLE push (mailbox TEXT PRIMARY KEY, subscription TEXT NOT NULL) STRICT, WITHOUT ROWID;
+`;
+
+/**
+ * One relay per database: two would hand out the same sequence numbers and disagree about channels. The lock is a
+ * transaction on a file beside it, which the system ends with the process, however that ends; the database itself
+ * stays open to readers, such as a backup.
+ */
+export function lockFile(path: string): DatabaseSync {
+	let lock: DatabaseSync | undefined;
+	try {
+		lock = new DatabaseSync(`${path}.lock`);
+		lock.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+		return lock;
+	} catch (error) {
+		lock?.close();
+		const SQLITE_BUSY = 5;
+		if ((error as { errcode?: number }).errcode !== SQLITE_BUSY)
+			throw new Error(explained(path, error), { cause: error });
+		throw new Error(
+			`Another relay is using ${path}. Stop it, or set KITH_DATA to another directory.`,
+			{ cause: error },
+		);
+	}
+}
+
+/** Opens it for the relay, made where there is none yet. */
+export function openDatabase({
+	path,
+	maxBytes,
+}: Pick<DatabaseOptions, 'path' | 'maxBytes'>): DatabaseSync {
+	let database: DatabaseSync | undefined;
+	try {
+		database = new DatabaseSync(path);
+		database.exec(`
+			PRAGMA page_size = ${PAGE_SIZE};
+			PRAGMA journal_mode = WAL;
+			PRAGMA synchronous = FULL;
+			PRAGMA secure_delete = FAST;
+			PRAGMA journal_size_limit = 67108864;
+		`);
+		checkOrCreate(database, path);
+		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
+		database.exec(`PRAGMA max_page_count = ${pages}`);
+		return database;
+	} catch (error) {
+		if (database?.isOpen) database.close();
+		throw new Error(explained(path, error), { cause: error });
+	}
+}
+
+function checkOrCreate(database: DatabaseSync, path: string): void {
+	const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get();
+	if (Number(tables?.count) === 0) {
+		database.exec(`BEGIN; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID};
+			PRAGMA user_version = ${SCHEMA_VERSION}; COMMIT`);
+		return;
+	}
+	const size = pragma(database, 'page_count') * pragma(database, 'page_size');
+	checkDatabase(database, path, size > CHECKED_AT_START ? 'nothing' : 'quick_check');
+}
+
+/**
+ * Throws a sentence where the database is not ours, of another version, or damaged as far as `depth` looks:
+ * `integrity_check` reads everything, `quick_check` leaves out whether the indexes agree with their tables.
+ */
+export function checkDatabase(
+	database: DatabaseSync,
+	path: string,
+	depth: 'integrity_check' | 'quick_check' | 'nothing',
+): void {
+	if (pragma(database, 'application_id') !== APPLICATION_ID)
+		throw new Error(`${path} is a database of another program.`);
+	const version = pragma(database, 'user_version');
+	if (version !== SCHEMA_VERSION)
+		throw new Error(
+			`${path} has version ${version}, and this relay knows version ${SCHEMA_VERSION}. Start the version of Kith that wrote it.`,
+		);
+	if (depth === 'nothing') return;
+	const check = database.prepare(`PRAGMA ${depth}(1)`).get();
+	if (check?.[depth] !== 'ok') throw new Error(damaged(path));
+}
+
+function pragma(database: DatabaseSync, name: string): number {
+	return Number(Object.values(database.prepare(`PRAGMA ${name}`).get() ?? {})[0]);
+}
+
+/** What went wrong with the file, in a sentence that says what to do. */
+export function explained(path: string, error: unknown): string {
+	if (isDamage(error)) return damaged(path);
+	const message = error instanceof Error ? error.message : String(error);
+	if ((error as { errcode?: number }).errcode === undefined) return message;
+	return `${path} cannot be opened: ${message}.`;
+}
+
+/** Whether SQLite found that the file is no healthy database. */
+export function isDamage(error: unknown): boolean {
+	const SQLITE_CORRUPT = 11;
+	const SQLITE_NOTADB = 26;
+	const code = (error as { errcode?: number }).errcode;
+	// The low byte is the kind of failure; what stands above it says more precisely where.
+	return code !== undefined && [SQLITE_CORRUPT, SQLITE_NOTADB].includes(code & 0xff);
+}
+
+function damaged(path: string): string {
+	return `${path} is damaged. Bring the latest backup back with: npm run relay -- restore DIR --replace (it keeps the damaged files aside). Without a backup, move that file and its -wal and -shm companions away and start: devices keep their own messages and send again what was not delivered.`;
+}
