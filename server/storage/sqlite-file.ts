@@ -1,5 +1,6 @@
 // The database as a file: whose it is, which tables stand in it, and whether it is whole. Every failure is a sentence
 // for the operator.
+import { statSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
 export interface DatabaseOptions {
@@ -82,12 +83,13 @@ export function openDatabase({
 		database = new DatabaseSync(path);
 		database.exec(`
 			PRAGMA page_size = ${PAGE_SIZE};
-			PRAGMA journal_mode = WAL;
 			PRAGMA synchronous = FULL;
 			PRAGMA secure_delete = FAST;
 			PRAGMA journal_size_limit = 67108864;
 		`);
 		checkOrCreate(database, path);
+		// Only now: it may write, and a file that is damaged or not ours stays as it is.
+		database.exec('PRAGMA journal_mode = WAL');
 		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
 		database.exec(`PRAGMA max_page_count = ${pages}`);
 		return database;
@@ -124,9 +126,16 @@ export function checkDatabase(
 		throw new Error(
 			`${path} has version ${version}, and this relay knows version ${SCHEMA_VERSION}. Start the version of Kith that wrote it.`,
 		);
+	if (isCutOff(path, pragma(database, 'page_size'))) throw new Error(damaged(path));
 	if (depth === 'nothing') return;
 	const check = database.prepare(`PRAGMA ${depth}(1)`).get();
 	if (check?.[depth] !== 'ok') throw new Error(damaged(path));
+}
+
+/** SQLite reads what is missing of a last page as zeros. While there is a log, it may just not be written yet. */
+function isCutOff(path: string, pageSize: number): boolean {
+	const log = statSync(`${path}-wal`, { throwIfNoEntry: false });
+	return (log?.size ?? 0) === 0 && statSync(path).size % pageSize !== 0;
 }
 
 function pragma(database: DatabaseSync, name: string): number {
