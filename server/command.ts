@@ -4,8 +4,9 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { backup } from './commands/backup.ts';
 import type { Command, Given } from './commands/command.ts';
 import { restore } from './commands/restore.ts';
+import { upgrade } from './commands/upgrade.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { backup, restore };
+const COMMANDS: Readonly<Record<string, Command>> = { backup, restore, upgrade };
 const CALL = 'npm run relay --';
 
 class Misuse extends Error {}

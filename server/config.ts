@@ -69,6 +69,8 @@ const schema = v.strictObject({
 	ice: v.optional(texts('stun:, turn: or turns: addresses', /^(stuns?|turns?):\S+$/), []),
 	turnSecret: v.optional(v.nullable(text), null),
 	metricsToken: v.optional(v.nullable(text), null),
+	/** Where the process id of the relay that serves is written. */
+	pidFile: v.optional(v.nullable(text), null),
 	log: v.optional(v.picklist(['info', 'warn', 'silent'], 'must be info, warn or silent'), 'info'),
 	limits: v.optional(
 		v.strictObject({
@@ -114,6 +116,7 @@ const VARIABLES: Readonly<
 	ice: ['KITH_ICE', 'list'],
 	turnSecret: ['KITH_TURN_SECRET', 'text'],
 	metricsToken: ['KITH_METRICS_TOKEN', 'text'],
+	pidFile: ['KITH_PID_FILE', 'text'],
 	log: ['KITH_LOG', 'text'],
 	limits: ['KITH_LIMITS', 'json'],
 };

@@ -1,10 +1,13 @@
-// Composition root: reads the settings, puts the parts together, listens, and leaves in order when told to.
+// Composition root: reads the settings, puts the parts together, listens, and leaves in order when told to: for good, or
+// for the version that is installed by then.
 import { randomBytes } from 'node:crypto';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { renderANSI } from 'uqr';
 import { readConfig, type Config } from './config.ts';
+import { createControl, hasControl, type ControlAnswer } from './control.ts';
 import { createHttp } from './edge/http.ts';
 import { createLog } from './edge/log.ts';
 import { createPushSender } from './edge/push.ts';
@@ -12,14 +15,18 @@ import { loadApp } from './edge/static-app.ts';
 import { iceServers } from './edge/turn.ts';
 import { listen, type Edge } from './edge/uws.ts';
 import { verifyDevice } from './edge/verify-device.ts';
+import { handOver, predecessor, type Possessions, type Predecessor } from './handover.ts';
 import type { Clock, RelayLog } from './relay/ports.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { software } from './software.ts';
-import { openSqliteStore, type SqliteStore } from './storage/sqlite-store.ts';
+import { announceProcess } from './supervisor.ts';
+import { prepareSqliteStore, type SqliteStore } from './storage/sqlite-store.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
 /** A stop that takes longer than this is cut short; what was accepted is safe by then. */
 const STOP_TIMEOUT = 10_000;
+/** What was said to devices and to the operator is on its way by then, after another process took over. */
+const LAST_WORDS = 1000;
 
 const clock: Clock = {
 	now: () => Date.now(),
@@ -74,45 +81,106 @@ function announce(config: Config, port: number, directory: string): void {
 	if (process.stdout.isTTY) console.log(renderANSI(url));
 }
 
-function stopOnSignal(parts: {
-	relay: Relay;
-	store: SqliteStore;
-	edge: Edge;
-	log: RelayLog;
-}): void {
-	let stopping = false;
+/** What a running relay consists of. */
+interface Parts {
+	readonly config: Config;
+	readonly directory: string;
+	readonly log: RelayLog;
+	readonly store: SqliteStore;
+	readonly relay: Relay;
+	readonly edge: Edge;
+}
+
+/** Moves to the version that is on the disk now, once at a time, until `stop`. */
+function upgrader(
+	{ directory, log, store, relay, edge }: Parts,
+	stop: AbortSignal,
+): { upgrade(): Promise<ControlAnswer>; settled(): Promise<unknown> } {
+	let running: Promise<ControlAnswer> | undefined;
+	const control = createControl(directory, { upgrade: () => begin() }, (why) =>
+		log.warn('no control socket', { why, hint: 'signals work all the same' }),
+	);
+	control.listen();
+	const possessions: Possessions = {
+		releaseStore: () => store.release(),
+		takeStoreBack: () => store.reopen(),
+		releasePort: () => {
+			relay.freeze();
+			control.close();
+			edge.stopListening();
+		},
+		takePortBack: async () => {
+			await edge.listenAgain();
+			control.listen();
+			relay.thaw();
+		},
+	};
+	const upgrade = async (): Promise<ControlAnswer> => {
+		if (process.pid === 1)
+			return {
+				ok: false,
+				says: 'A container ends with its first process: start a new one instead.',
+			};
+		const outcome = await handOver(fileURLToPath(import.meta.url), possessions, stop);
+		if (!outcome.ok) {
+			log.warn('the upgrade failed', { why: outcome.why });
+			return { ok: false, says: `The relay was not upgraded and goes on. ${outcome.why}` };
+		}
+		relay.sendAway();
+		log.info('upgraded', { to: outcome.pid });
+		setTimeout(() => process.exit(0), LAST_WORDS);
+		return { ok: true, says: `Process ${outcome.pid} has taken over.` };
+	};
+	const begin = () => {
+		running ??= upgrade().finally(() => (running = undefined));
+		return running;
+	};
+	return { upgrade: begin, settled: () => Promise.resolve(running) };
+}
+
+function obeySignals(parts: Parts): void {
+	const { relay, store, edge, log } = parts;
+	const stopping = new AbortController();
+	const { upgrade, settled } = upgrader(parts, stopping.signal);
 	const stop = async () => {
-		if (stopping) return;
-		stopping = true;
+		if (stopping.signal.aborted) return;
+		stopping.abort();
 		setTimeout(() => process.exit(1), STOP_TIMEOUT).unref();
-		parts.edge.stopListening();
-		await parts.relay.drain();
-		await parts.store.close();
-		parts.edge.close();
-		parts.log.info('stopped');
+		await settled();
+		edge.stopListening();
+		await relay.drain();
+		await store.close();
+		edge.close();
+		log.info('stopped');
 		process.exit(0);
 	};
 	process.on('SIGTERM', () => void stop());
 	process.on('SIGINT', () => void stop());
+	if (hasControl) process.on('SIGUSR2', () => void upgrade());
 }
 
-async function start(config: Config): Promise<void> {
+function prepareStore(config: Config, directory: string): Promise<SqliteStore> {
+	const { mailboxMessages, mailboxBytes, maxDiskBytes } = config;
+	const options = {
+		path: join(directory, 'relay.db'),
+		quota: { messages: mailboxMessages, bytes: mailboxBytes },
+		maxBytes: maxDiskBytes,
+	};
+	return prepareSqliteStore(options, (error) => {
+		console.error(`The database failed, so the relay ends: ${error.message}`);
+		process.exit(1);
+	});
+}
+
+async function start(config: Config, before: Predecessor | undefined): Promise<void> {
 	const log = createLog(config.log);
 	const directory = prepareDirectory(config.data);
-	const { mailboxMessages, mailboxBytes, maxDiskBytes, trustProxy, metricsToken } = config;
-	const store = await openSqliteStore(
-		{
-			path: join(directory, 'relay.db'),
-			quota: { messages: mailboxMessages, bytes: mailboxBytes },
-			maxBytes: maxDiskBytes,
-		},
-		(error) => {
-			console.error(`The database failed, so the relay ends: ${error.message}`);
-			process.exit(1);
-		},
-	);
-	const relay = composeRelay(config, directory, { store, log });
 	const app = loadApp(resolve(config.build));
+	const store = await prepareStore(config, directory);
+	await before?.store();
+	await (before ? store.reopen() : store.open());
+	const relay = composeRelay(config, directory, { store, log });
+	const { host, port, origins, trustProxy, metricsToken } = config;
 	const handle = createHttp({
 		...{ app, metricsToken, trustProxy },
 		lookUp: (address, network) => relay.lookUp(address, network),
@@ -120,24 +188,26 @@ async function start(config: Config): Promise<void> {
 		stats: () => relay.stats(),
 		healthy: () => !relay.draining,
 	});
-	const { host, port, origins } = config;
 	const open = relay.open.bind(relay);
+	await before?.port();
 	const edge = await listen({ host, port, origins, trustProxy, handle, open });
-	stopOnSignal({ relay, store, edge, log });
+	obeySignals({ config, directory, log, store, relay, edge });
+	await announceProcess(config.pidFile, log);
+	before?.done();
 	announce(config, edge.port, directory);
 	if (app.size === 0) console.log('The app was not built yet: run npm run build.');
 	if (config.pushContact === null)
 		log.info('no push contact', { hint: 'set KITH_PUSH_CONTACT; some push services insist' });
 }
 
+const before = predecessor();
 const settings = readConfig(process.env);
-if (!settings.ok) {
-	for (const mistake of settings.mistakes) console.error(mistake);
-	process.exit(1);
-}
 try {
-	await start(settings.config);
+	if (!settings.ok) throw new Error(settings.mistakes.join('\n'));
+	await start(settings.config, before);
 } catch (error) {
-	console.error(error instanceof Error ? error.message : error);
+	const sentence = error instanceof Error ? error.message : String(error);
+	console.error(sentence);
+	await before?.failed(sentence);
 	process.exit(1);
 }

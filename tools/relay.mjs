@@ -1,5 +1,4 @@
 // `npm run relay -- COMMAND`: the operator's commands, on the project's own Node. Runs on Node 20.
-import { at, installPackages, NODE, run } from './install.mjs';
+import { at, NODE, run } from './install.mjs';
 
-installPackages();
 process.exit(run(NODE, [at('server/command.ts'), ...process.argv.slice(2)]) ?? 1);

@@ -4,6 +4,7 @@ import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.j
 import type {
 	HttpRequest as UwsRequest,
 	HttpResponse as UwsResponse,
+	TemplatedApp,
 	us_listen_socket,
 	us_socket_context_t,
 	WebSocket,
@@ -26,7 +27,10 @@ export interface EdgeOptions {
 }
 
 export interface Edge {
+	/** Where it listens, or last did. */
 	readonly port: number;
+	/** Listens on the same port again; rejects with a sentence when it cannot be had. */
+	listenAgain(): Promise<void>;
 	/** Takes no more connections; those that are open stay. */
 	stopListening(): void;
 	/** Ends every connection. */
@@ -65,7 +69,21 @@ const STATUS: Readonly<Record<number, string>> = {
 };
 
 /** Listens; rejects with a sentence when the port cannot be had. */
-export function listen(options: EdgeOptions): Promise<Edge> {
+export async function listen(options: EdgeOptions): Promise<Edge> {
+	const app = createApp(options);
+	let socket = await listenOn(app, options);
+	const port = us_socket_local_port(socket);
+	return {
+		port,
+		listenAgain: async () => {
+			socket = await listenOn(app, { ...options, port });
+		},
+		stopListening: () => us_listen_socket_close(socket),
+		close: () => app.close(),
+	};
+}
+
+function createApp(options: EdgeOptions): TemplatedApp {
 	const app = App();
 	app.ws<Visitor>('/v1/socket', {
 		compression: 0, // sealed bytes do not compress, and mixing them with others' would leak lengths
@@ -84,19 +102,18 @@ export function listen(options: EdgeOptions): Promise<Edge> {
 		},
 		close: (ws) => ws.getUserData().session?.closed(),
 	});
-	app.any('/*', (response, request) => answer(options, response, request));
+	return app.any('/*', (response, request) => answer(options, response, request));
+}
+
+function listenOn(app: TemplatedApp, options: EdgeOptions): Promise<us_listen_socket> {
+	const { port, host } = options;
 	return new Promise((resolve, reject) => {
 		const listening = (socket: us_listen_socket | false) => {
-			if (socket === false) return reject(new Error(portTaken(options)));
-			resolve({
-				port: us_socket_local_port(socket),
-				stopListening: () => us_listen_socket_close(socket),
-				close: () => app.close(),
-			});
+			if (socket === false) reject(new Error(portTaken(options)));
+			else resolve(socket);
 		};
-		const { port, host } = options;
-		const listenOn = app.listen.bind(app) as unknown as Listen;
-		listenOn(...(host === null ? ([] as const) : ([host] as const)), port, EXCLUSIVE, listening);
+		const ask = app.listen.bind(app) as unknown as Listen;
+		ask(...(host === null ? ([] as const) : ([host] as const)), port, EXCLUSIVE, listening);
 	});
 }
 

@@ -21,6 +21,9 @@ import {
 } from './sessions.ts';
 import { Wakes } from './wakes.ts';
 
+/** Devices come back to the process that takes over within this time, and this much more for each of them, ms. */
+const MOVE_SPREAD = 100;
+const MOVE_SPREAD_EACH = 0.2;
 /** How often silent sockets are looked for, ms. */
 const SWEEP = 15_000;
 /** Devices come back spread over this time after a restart, ms. */
@@ -87,6 +90,7 @@ export class Relay implements SessionHost {
 	readonly #counts = { frames: 0, submits: 0, whispers: 0, refusals: 0 };
 	#cancelSweep: () => void;
 	#draining = false;
+	#frozen = false;
 
 	constructor(ports: RelayPorts, config: RelayConfig) {
 		const { limits } = config;
@@ -167,6 +171,7 @@ export class Relay implements SessionHost {
 	/** Settles what is under way, then sends everyone away; the store may be closed afterwards. */
 	async drain(): Promise<void> {
 		this.#draining = true;
+		this.freeze(); // under load there would always be one more thing to settle
 		this.#ports.log.info('draining', { connections: this.#sessions.size });
 		this.#expiry.stop();
 		this.#cancelSweep();
@@ -176,6 +181,27 @@ export class Relay implements SessionHost {
 		this.#logins.clear();
 		this.#wakes.stop();
 		this.#mailboxes.stop();
+	}
+
+	/**
+	 * Another process is about to take over: nothing that devices say is heard any more. What they asked for stays
+	 * unanswered until {@link sendAway}, and then they ask again.
+	 */
+	freeze(): void {
+		this.#frozen = true;
+	}
+
+	/** Sends everyone to the process that took over, each at a moment of its own. */
+	sendAway(): void {
+		const spread = Math.min(RETURN_SPREAD, MOVE_SPREAD + MOVE_SPREAD_EACH * this.#sessions.size);
+		for (const session of [...this.#sessions])
+			session.end('shutting-down', Math.round(spread * this.#chance()));
+	}
+
+	/** Nobody took over: the devices come back to this one. */
+	thaw(): void {
+		this.sendAway();
+		this.#frozen = false;
 	}
 
 	// ---- what sessions ask for (SessionHost) ----
@@ -189,10 +215,12 @@ export class Relay implements SessionHost {
 	}
 
 	login(session: Session, frame: LoginFrame): void {
+		if (this.#frozen) return;
 		void this.#login(session, frame);
 	}
 
 	look(session: Session, { request, address }: LookFrame): void {
+		if (this.#frozen) return;
 		const { mailbox, socket } = session;
 		const wait = mailbox
 			? this.#requests.take(mailbox.id, this.now())
@@ -208,6 +236,7 @@ export class Relay implements SessionHost {
 	}
 
 	request(session: Session, mailbox: ConnectedMailbox, frame: RequestFrame): void {
+		if (this.#frozen) return;
 		if (frame.type === 'acknowledge') return this.#mailboxes.acknowledge(mailbox, frame.seq);
 		if (frame.type === 'whisper') return this.#whisper(mailbox, frame);
 		const reply = this.#replyTo(session, frame.request);
@@ -319,8 +348,13 @@ export class Relay implements SessionHost {
 	}
 
 	#returnAfter(): number {
+		return RETURN_FIRST + Math.round(RETURN_SPREAD * this.#chance());
+	}
+
+	/** From 0 to 1. */
+	#chance(): number {
 		const [random = 0] = this.#ports.random.bytes(1);
-		return RETURN_FIRST + Math.round((RETURN_SPREAD * random) / 255);
+		return random / 255;
 	}
 
 	/** Sockets that say nothing at all are dead, whatever TCP believes (SPEC HS-9). */

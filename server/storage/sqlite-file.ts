@@ -8,6 +8,8 @@ export interface DatabaseOptions {
 	readonly quota: { readonly messages: number; readonly bytes: number };
 	/** The file grows no further than this; what does not fit is `busy`. Null: as far as the disk goes. */
 	readonly maxBytes: number | null;
+	/** Whether it is read through first, if it is not too large for that. */
+	readonly checks?: boolean;
 }
 
 /** "kith" in ASCII: tells our file from any other SQLite file. */
@@ -77,7 +79,8 @@ export function lockFile(path: string): DatabaseSync {
 export function openDatabase({
 	path,
 	maxBytes,
-}: Pick<DatabaseOptions, 'path' | 'maxBytes'>): DatabaseSync {
+	checks = true,
+}: Omit<DatabaseOptions, 'quota'>): DatabaseSync {
 	let database: DatabaseSync | undefined;
 	try {
 		database = new DatabaseSync(path);
@@ -87,7 +90,7 @@ export function openDatabase({
 			PRAGMA secure_delete = FAST;
 			PRAGMA journal_size_limit = 67108864;
 		`);
-		checkOrCreate(database, path);
+		checkOrCreate(database, path, checks);
 		// Only now: it may write, and a file that is damaged or not ours stays as it is.
 		database.exec('PRAGMA journal_mode = WAL');
 		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
@@ -99,7 +102,7 @@ export function openDatabase({
 	}
 }
 
-function checkOrCreate(database: DatabaseSync, path: string): void {
+function checkOrCreate(database: DatabaseSync, path: string, checks: boolean): void {
 	const tables = database.prepare('SELECT count(*) AS count FROM sqlite_schema').get();
 	if (Number(tables?.count) === 0) {
 		database.exec(`BEGIN; ${SCHEMA} PRAGMA application_id = ${APPLICATION_ID};
@@ -107,7 +110,8 @@ function checkOrCreate(database: DatabaseSync, path: string): void {
 		return;
 	}
 	const size = pragma(database, 'page_count') * pragma(database, 'page_size');
-	checkDatabase(database, path, size > CHECKED_AT_START ? 'nothing' : 'quick_check');
+	const depth = checks && size <= CHECKED_AT_START ? 'quick_check' : 'nothing';
+	checkDatabase(database, path, depth);
 }
 
 /**

@@ -16,7 +16,7 @@ import type {
 	StoreResult,
 } from '../relay/ports.ts';
 import type { DatabaseOptions } from './sqlite-file.ts';
-import type { FromWorker, Operation } from './sqlite-worker.ts';
+import type { FromWorker, Operation, ToWorker } from './sqlite-worker.ts';
 
 /** Operations of one transaction: more would make the first of them wait for the last. */
 const MAX_BATCH = 2048;
@@ -39,18 +39,21 @@ export async function openSqliteStore(
 	options: DatabaseOptions,
 	failed: (error: Error) => void,
 ): Promise<SqliteStore> {
+	const store = await prepareSqliteStore(options, failed);
+	await store.open();
+	return store;
+}
+
+/** The same, with everything but the files: they belong to another relay until {@link SqliteStore.reopen}. */
+export async function prepareSqliteStore(
+	options: DatabaseOptions,
+	failed: (error: Error) => void,
+): Promise<SqliteStore> {
 	const worker = new Worker(new URL('./sqlite-worker.ts', import.meta.url), {
 		workerData: options,
 		execArgv: ['--disable-warning=ExperimentalWarning'],
 	});
-	await new Promise<void>((resolve, reject) => {
-		worker.once('error', reject);
-		worker.once('message', (message: FromWorker) => {
-			worker.off('error', reject);
-			if (message.is === 'failed') reject(new Error(message.sentence));
-			else resolve();
-		});
-	});
+	await new Promise((resolve, reject) => worker.once('error', reject).once('message', resolve));
 	return new SqliteStore(worker, failed);
 }
 
@@ -60,13 +63,24 @@ export class SqliteStore implements RelayStore {
 	#running: Waiting[] = [];
 	#scheduled = false;
 	#closed: (() => void) | undefined;
+	/** While the files are not ours, everything waits. */
+	#released = true;
+	#opened: ((failure: string | undefined) => void) | undefined;
+	#freed: (() => void) | undefined;
 
 	constructor(worker: Worker, failed: (error: Error) => void) {
 		this.#worker = worker;
 		worker.on('message', (message: FromWorker) => {
 			if (message.is === 'done') this.#done(message.values);
+			else if (message.is === 'released') this.#freed?.();
+			else this.#opened?.(message.is === 'failed' ? message.sentence : undefined);
 		});
-		worker.on('error', failed);
+		worker.removeAllListeners('error').on('error', failed);
+	}
+
+	/** Rejects like {@link openSqliteStore}; the thread has ended then. */
+	open(): Promise<void> {
+		return this.#open('open');
 	}
 
 	reserve(count: number): Promise<StoreResult<MailboxSeq>> {
@@ -173,8 +187,25 @@ export class SqliteStore implements RelayStore {
 			if (this.#running.length === 0) this.#next();
 		});
 		const exited = new Promise<void>((resolve) => this.#worker.once('exit', () => resolve()));
-		this.#worker.postMessage('close');
+		this.#post('close');
 		await exited;
+	}
+
+	/**
+	 * Closes the files, so that another process may open them, once the batch that is being written is done. What is
+	 * asked for from now on waits for {@link reopen}, and for ever if there is none.
+	 */
+	async release(): Promise<void> {
+		this.#released = true;
+		await new Promise<void>((resolve) => {
+			this.#freed = resolve;
+			if (this.#running.length === 0) this.#post('release');
+		});
+	}
+
+	/** Opens files that another relay has just closed; rejects like {@link openSqliteStore}. */
+	reopen(): Promise<void> {
+		return this.#open('reopen');
 	}
 
 	/** Ends the thread in the middle of whatever it does, as a crash would. For tests. */
@@ -201,18 +232,35 @@ export class SqliteStore implements RelayStore {
 		});
 	}
 
+	async #open(how: 'open' | 'reopen'): Promise<void> {
+		const failure = await new Promise<string | undefined>((resolve) => {
+			this.#opened = resolve;
+			this.#post(how);
+		});
+		if (failure !== undefined) {
+			await this.#worker.terminate();
+			throw new Error(failure);
+		}
+		this.#released = false;
+		this.#next();
+	}
+
+	#post(message: ToWorker): void {
+		this.#worker.postMessage(message);
+	}
+
 	#next(): void {
-		if (this.#running.length > 0) return;
+		if (this.#running.length > 0 || this.#released) return;
 		this.#running = this.#waiting.splice(0, MAX_BATCH);
-		if (this.#running.length > 0)
-			this.#worker.postMessage(this.#running.map(({ operation }) => operation));
+		if (this.#running.length > 0) this.#post(this.#running.map(({ operation }) => operation));
 		else this.#closed?.();
 	}
 
 	#done(values: readonly unknown[] | undefined): void {
 		const settled = this.#running;
 		this.#running = [];
-		this.#next();
+		if (this.#released) this.#post('release');
+		else this.#next();
 		for (const [index, { resolve }] of settled.entries())
 			resolve(values ? { ok: true, value: values[index] as never } : busy);
 	}

@@ -11,7 +11,9 @@ export interface Operation {
 
 export type FromWorker =
 	| { readonly is: 'open' }
-	/** A sentence for the operator; the worker ends. */
+	/** The thread holds no file and no lock: it has just begun, or was told to let go of them. */
+	| { readonly is: 'released' }
+	/** A sentence for the operator; nothing is open. */
 	| { readonly is: 'failed'; readonly sentence: string }
 	/** One value per operation of the batch, or undefined when nothing of it was stored. */
 	| { readonly is: 'done'; readonly values: readonly unknown[] | undefined };
@@ -42,15 +44,26 @@ function perform(database: SqliteDatabase, batch: readonly Operation[]): unknown
 	}
 }
 
-try {
-	const database = new SqliteDatabase(options);
-	port.on('message', (batch: readonly Operation[] | 'close') => {
-		if (batch !== 'close') return answer({ is: 'done', values: perform(database, batch) });
-		database.close();
-		port.close();
-	});
-	answer({ is: 'open' });
-} catch (error) {
-	answer({ is: 'failed', sentence: error instanceof Error ? error.message : String(error) });
-	port.close();
+/** `reopen`: another relay had the files until now, so they need not be read through. */
+export type ToWorker = readonly Operation[] | 'open' | 'reopen' | 'release' | 'close';
+
+let database: SqliteDatabase;
+
+function open(checks: boolean): void {
+	try {
+		database = new SqliteDatabase({ ...options, checks });
+		answer({ is: 'open' });
+	} catch (error) {
+		answer({ is: 'failed', sentence: error instanceof Error ? error.message : String(error) });
+	}
 }
+
+port.on('message', (message: ToWorker) => {
+	if (message === 'open' || message === 'reopen') return open(message === 'open');
+	if (message !== 'close' && message !== 'release')
+		return answer({ is: 'done', values: perform(database, message) });
+	database.close();
+	if (message === 'release') answer({ is: 'released' });
+	else port.close();
+});
+answer({ is: 'released' });
