@@ -98,6 +98,15 @@ describe('settings', () => {
 		expect(mistakes({ KITH_CONFIG: join(directory, 'missing') })[0]).toMatch(/cannot be read/);
 	});
 
+	it('takes a certificate with its key, and no proxy beside it', () => {
+		expect(mistakes({ KITH_TLS_CERT: 'a.pem' })).toEqual([
+			'KITH_TLS_CERT and KITH_TLS_KEY belong together: set both, or neither.',
+		]);
+		const both = { KITH_TLS_CERT: 'a.pem', KITH_TLS_KEY: 'b.pem' };
+		expect(config(both)).toMatchObject({ tlsCert: 'a.pem', tlsKey: 'b.pem' });
+		expect(mistakes({ ...both, KITH_TRUST_PROXY: 'true' })[0]).toMatch(/set one of them/);
+	});
+
 	it('wants a secret where there is a TURN server, and repeats none', () => {
 		expect(mistakes({ KITH_ICE: 'turn:b:3478' })).toEqual([
 			'KITH_ICE names a TURN server, so KITH_TURN_SECRET is needed too.',

@@ -43,6 +43,9 @@ const schema = v.strictObject({
 	build: v.optional(text, './build'),
 	origins: v.optional(texts('origins such as https://chat.example.org', /^https?:\/\/[^/]+$/), []),
 	trustProxy: v.optional(v.boolean('must be true or false'), false),
+	/** PEM files; both or neither. */
+	tlsCert: v.optional(v.nullable(text), null),
+	tlsKey: v.optional(v.nullable(text), null),
 	registration: v.optional(v.picklist(['open', 'closed'], 'must be open or closed'), 'open'),
 	retentionDays: v.optional(whole(1, 3650), retention / DAY),
 	mailboxMessages: v.optional(bound, DEFAULT_MAILBOX_MESSAGES),
@@ -105,6 +108,8 @@ const VARIABLES: Readonly<
 	build: ['KITH_BUILD', 'text'],
 	origins: ['KITH_ORIGINS', 'list'],
 	trustProxy: ['KITH_TRUST_PROXY', 'json'],
+	tlsCert: ['KITH_TLS_CERT', 'text'],
+	tlsKey: ['KITH_TLS_KEY', 'text'],
 	registration: ['KITH_REGISTRATION', 'text'],
 	retentionDays: ['KITH_RETENTION_DAYS', 'number'],
 	mailboxMessages: ['KITH_MAILBOX_MESSAGES', 'number'],
@@ -156,13 +161,23 @@ export function readConfig(given: Readonly<Record<string, string | undefined>>):
 		const mistakes = parsed.issues.map((issue) => sentence(issue, environment, path));
 		return { ok: false, mistakes };
 	}
-	const { ice, turnSecret } = parsed.output;
-	if (!turnSecret && ice.some((url) => url.startsWith('turn')))
-		return {
-			ok: false,
-			mistakes: ['KITH_ICE names a TURN server, so KITH_TURN_SECRET is needed too.'],
-		};
+	const mistakes = contradictions(parsed.output);
+	if (mistakes.length > 0) return { ok: false, mistakes };
 	return { ok: true, config: parsed.output };
+}
+
+/** Settings that are fine one by one, and not together. */
+function contradictions({ ice, turnSecret, tlsCert, tlsKey, trustProxy }: Config): string[] {
+	const mistakes: string[] = [];
+	if (!turnSecret && ice.some((url) => url.startsWith('turn')))
+		mistakes.push('KITH_ICE names a TURN server, so KITH_TURN_SECRET is needed too.');
+	if ((tlsCert === null) !== (tlsKey === null))
+		mistakes.push('KITH_TLS_CERT and KITH_TLS_KEY belong together: set both, or neither.');
+	if (tlsCert !== null && trustProxy)
+		mistakes.push(
+			'KITH_TLS_CERT is for a relay without a proxy in front, and KITH_TRUST_PROXY for one with it: set one of them.',
+		);
+	return mistakes;
 }
 
 function readSettings(path: string): Record<string, unknown> | string {

@@ -1,13 +1,14 @@
 // Composition root: reads the settings, puts the parts together, listens, and leaves in order when told to: for good, or
 // for the version that is installed by then.
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { renderANSI } from 'uqr';
 import { readConfig, type Config } from './config.ts';
 import { createControl, hasControl, type ControlAnswer } from './control.ts';
+import { checkCertificate, watchCertificate } from './edge/certificate.ts';
 import { createHttp } from './edge/http.ts';
 import { createLog } from './edge/log.ts';
 import { createPushSender } from './edge/push.ts';
@@ -73,10 +74,11 @@ function announce(config: Config, port: number, directory: string): void {
 	const own = config.host ?? 'localhost';
 	const addresses = Object.values(networkInterfaces()).flat();
 	const lan = addresses.find((address) => address?.family === 'IPv4' && !address.internal);
-	console.log(`Kith is at http://${own}:${port}`);
+	const scheme = config.tlsCert === null ? 'http' : 'https';
+	console.log(`Kith is at ${scheme}://${own}:${port}`);
 	console.log(`Data lies in ${directory}`);
 	if (config.host !== null || !lan) return;
-	const url = `http://${lan.address}:${port}`;
+	const url = `${scheme}://${lan.address}:${port}`;
 	console.log(`In this network it is at ${url}\n`);
 	if (process.stdout.isTTY) console.log(renderANSI(url));
 }
@@ -172,6 +174,40 @@ function prepareStore(config: Config, directory: string): Promise<SqliteStore> {
 	});
 }
 
+/** The HTTP side: reads the certificate before the predecessor has to give up its port. */
+async function openEdge(
+	config: Config,
+	parts: Omit<Parts, 'edge' | 'config'> & {
+		readonly app: ReturnType<typeof loadApp>;
+		readonly before: Predecessor | undefined;
+	},
+): Promise<Edge> {
+	const { host, port, origins, trustProxy, metricsToken, tlsCert, tlsKey } = config;
+	const { directory, log, store, relay, app, before } = parts;
+	const certificate = tlsCert && tlsKey ? { cert: resolve(tlsCert), key: resolve(tlsKey) } : null;
+	const since = Date.now();
+	const handle = createHttp({
+		...{ app, metricsToken, trustProxy, hasCertificate: certificate !== null },
+		lookUp: (address, network) => relay.lookUp(address, network),
+		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
+		stats: () => relay.stats(),
+		healthy: () => !relay.draining,
+		figures: async () => {
+			const now = Date.now();
+			const figures = await store.figures(now);
+			const { bavail, bsize } = statfsSync(directory);
+			const storage = figures && { ...figures, freeBytes: bavail * bsize };
+			return { software: software(), since, now, stats: relay.stats(), storage };
+		},
+	});
+	if (certificate) checkCertificate(certificate);
+	const open = relay.open.bind(relay);
+	await before?.port();
+	const edge = await listen({ host, port, origins, trustProxy, certificate, handle, open });
+	if (certificate) watchCertificate(certificate, log, () => edge.renewCertificate());
+	return edge;
+}
+
 async function start(config: Config, before: Predecessor | undefined): Promise<void> {
 	const log = createLog(config.log);
 	const directory = prepareDirectory(config.data);
@@ -180,17 +216,7 @@ async function start(config: Config, before: Predecessor | undefined): Promise<v
 	await before?.store();
 	await (before ? store.reopen() : store.open());
 	const relay = composeRelay(config, directory, { store, log });
-	const { host, port, origins, trustProxy, metricsToken } = config;
-	const handle = createHttp({
-		...{ app, metricsToken, trustProxy },
-		lookUp: (address, network) => relay.lookUp(address, network),
-		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
-		stats: () => relay.stats(),
-		healthy: () => !relay.draining,
-	});
-	const open = relay.open.bind(relay);
-	await before?.port();
-	const edge = await listen({ host, port, origins, trustProxy, handle, open });
+	const edge = await openEdge(config, { directory, log, store, relay, app, before });
 	obeySignals({ config, directory, log, store, relay, edge });
 	await announceProcess(config.pidFile, log);
 	before?.done();

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,14 @@ import { idFrom, type CapsuleId } from '../../src/protocol/ids.ts';
 import { RelayRoom, someBytes } from '../../tests/support/relay-fixture.ts';
 import { createHttp, type HttpOptions, type HttpRequest, type HttpResponse } from './http.ts';
 import { loadApp } from './static-app.ts';
+
+const FIGURES = {
+	...{ software: 'Kith 1', since: 0, now: 90_000_000 },
+	storage: {
+		...{ mailboxes: 12, waitingMessages: 345, waitingBytes: 1024 * 1024, channels: 6 },
+		...{ databaseBytes: 7 * 1024 * 1024, freeBytes: 8 * 1024 * 1024 * 1024 },
+	},
+};
 
 let build: string;
 let options: HttpOptions;
@@ -24,6 +33,8 @@ beforeAll(() => {
 	const { relay } = new RelayRoom();
 	options = {
 		...{ app: loadApp(build), metricsToken: null, trustProxy: false },
+		hasCertificate: false,
+		figures: () => Promise.resolve({ ...FIGURES, stats: relay.stats() }),
 		lookUp: (address, network) => relay.lookUp(address, network),
 		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
 		stats: () => relay.stats(),
@@ -188,5 +199,47 @@ describe('operating over HTTP', () => {
 		const look = () => ask('/v1/look', { method: 'POST', body, with: { lookUp } });
 		expect((await look()).status).toBe(200);
 		expect(await look()).toMatchObject({ status: 429, headers: { 'retry-after': '10' } });
+	});
+});
+
+describe("the operator's page", () => {
+	const basic = (password: string) => ({
+		headers: { authorization: `Basic ${Buffer.from(`me:${password}`).toString('base64')}` },
+	});
+
+	it('shows load, queues, storage and versions, and runs nothing', async () => {
+		const page = await ask('/operator');
+		expect(page).toMatchObject({
+			status: 200,
+			headers: { 'content-type': 'text/html; charset=utf-8', 'cache-control': 'no-store' },
+		});
+		const text = String(page.body).replace(/<[^>]+>/g, ' ');
+		expect(text).toMatch(
+			/Messages that wait +345 .*Database +7\.0 MiB .*Free on that disk +8\.0 GiB/,
+		);
+		expect(text).toMatch(/Relay +Kith 1 .*Runs for +1 d 1 h 0 min/);
+		const policy = page.headers['content-security-policy'] ?? '';
+		expect(policy).toMatch(/^default-src 'none'; style-src 'sha256-/);
+		const [, style = ''] = /<style>(.*)<\/style>/.exec(String(page.body)) ?? [];
+		expect(policy).toContain(createHash('sha256').update(style).digest('base64'));
+	});
+
+	it('is for who knows the token, as a password or as a bearer; without one for this machine', async () => {
+		expect((await ask('/operator', { network: '192.0.2.1' })).status).toBe(401);
+		const token = { with: { metricsToken: 'se:cret' } };
+		const refused = await ask('/operator', token);
+		expect(refused).toMatchObject({ status: 401 });
+		expect(refused.headers['www-authenticate']).toMatch(/^Basic /);
+		expect((await ask('/operator', { ...token, ...basic('wrong') })).status).toBe(401);
+		expect((await ask('/operator', { ...token, ...basic('se:cret') })).status).toBe(200);
+		const bearer = { headers: { authorization: 'Bearer se:cret' } };
+		expect((await ask('/operator', { ...token, ...bearer })).status).toBe(200);
+	});
+
+	it('says so where the store does not answer', async () => {
+		const { relay } = new RelayRoom();
+		const figures = { ...FIGURES, storage: undefined, stats: relay.stats() };
+		const page = await ask('/operator', { with: { figures: () => Promise.resolve(figures) } });
+		expect(String(page.body)).toContain('does not answer');
 	});
 });

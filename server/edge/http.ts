@@ -5,6 +5,7 @@ import { downFrames } from '../../src/protocol/frames.ts';
 import { idFrom, type Address, type CapsuleId } from '../../src/protocol/ids.ts';
 import type { FetchAnswer, LookAnswer, RelayStats } from '../relay/relay.ts';
 import { isLoopback } from './network.ts';
+import { operatorPage, OPERATOR_POLICY, type OperatorFigures } from './operator-page.ts';
 import type { Asset } from './static-app.ts';
 
 export interface HttpRequest {
@@ -32,6 +33,10 @@ export interface HttpOptions {
 	readonly metricsToken: string | null;
 	/** Headers of a proxy in front are its own, not the visitor's. */
 	readonly trustProxy: boolean;
+	/** Whether this process speaks TLS itself. */
+	readonly hasCertificate: boolean;
+	/** For the operator's page. */
+	figures(): Promise<OperatorFigures>;
 	lookUp(address: Address, network: string): Promise<LookAnswer>;
 	fetchCapsule(capsule: CapsuleId, network: string): Promise<FetchAnswer>;
 	stats(): RelayStats;
@@ -68,7 +73,8 @@ export function createHttp(
 }
 
 function secured(options: HttpOptions, request: HttpRequest, response: HttpResponse): HttpResponse {
-	const https = options.trustProxy && request.header('x-forwarded-proto') === 'https';
+	const forwarded = options.trustProxy && request.header('x-forwarded-proto') === 'https';
+	const https = forwarded || options.hasCertificate;
 	const headers = { ...SECURITY, ...(https ? HSTS : {}), ...response.headers };
 	return { ...response, headers };
 }
@@ -82,6 +88,7 @@ function route(options: HttpOptions, request: HttpRequest): HttpResponse | Promi
 	if (path === '/healthz')
 		return options.healthy() ? plain(200, 'ok\n') : plain(503, 'shutting down\n');
 	if (path === '/metrics') return metrics(options, request);
+	if (path === '/operator') return operator(options, request);
 	return serveApp(options, request);
 }
 
@@ -165,15 +172,32 @@ function serve(asset: Asset, { header }: HttpRequest): HttpResponse {
 	return { status: 200, headers, body: asset.body };
 }
 
-/** With a token for who knows it, without one for this machine alone. */
-function metrics(options: HttpOptions, { header, network }: HttpRequest): HttpResponse {
-	const token = options.metricsToken;
-	const direct = isLoopback(network) && header('x-forwarded-for') === '';
-	const allowed = token ? isEqual(header('authorization'), `Bearer ${token}`) : direct;
-	if (!allowed) return plain(403, 'Figures are for the operator: see KITH_METRICS_TOKEN.\n');
+function metrics(options: HttpOptions, request: HttpRequest): HttpResponse {
+	if (!isOperator(options, request))
+		return plain(403, 'Figures are for the operator: see KITH_METRICS_TOKEN.\n');
 	return plain(200, exposition(options.stats()), {
 		'content-type': 'text/plain; version=0.0.4; charset=utf-8',
 	});
+}
+
+async function operator(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
+	if (!isOperator(options, request))
+		return plain(401, 'This page is for the operator: the password is KITH_METRICS_TOKEN.\n', {
+			'www-authenticate': 'Basic realm="Kith relay", charset="UTF-8"',
+		});
+	return plain(200, operatorPage(await options.figures()), {
+		'content-type': 'text/html; charset=utf-8',
+		'content-security-policy': OPERATOR_POLICY,
+	});
+}
+
+/** With a token for who knows it (as a bearer, or as the password that a browser asks for), without one for this machine. */
+function isOperator({ metricsToken }: HttpOptions, { header, network }: HttpRequest): boolean {
+	if (!metricsToken) return isLoopback(network) && header('x-forwarded-for') === '';
+	const [scheme, given = ''] = header('authorization').split(' ');
+	if (scheme !== 'Basic') return scheme === 'Bearer' && isEqual(given, metricsToken);
+	const [, ...password] = Buffer.from(given, 'base64').toString().split(':');
+	return isEqual(password.join(':'), metricsToken);
 }
 
 function isEqual(given: string, expected: string): boolean {

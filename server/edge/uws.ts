@@ -1,6 +1,6 @@
 // The only file that knows uWebSockets.js. Two rules of that library shape it: bytes that it hands over are valid
 // only until the call returns, so they are copied first; and `send` says by a number when it dropped something.
-import { App, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
+import { App, SSLApp, us_listen_socket_close, us_socket_local_port } from 'uWebSockets.js';
 import type {
 	HttpRequest as UwsRequest,
 	HttpResponse as UwsResponse,
@@ -12,6 +12,7 @@ import type {
 import { IDLE_TIMEOUT, MAX_FRAME_BYTES } from '../../src/protocol/limits.ts';
 import type { Socket } from '../relay/ports.ts';
 import { MAX_BUFFERED, type Session } from '../relay/sessions.ts';
+import type { CertificateFiles } from './certificate.ts';
 import { MAX_REQUEST_BODY, type HttpRequest, type HttpResponse } from './http.ts';
 import { forwardedNetwork, networkOf } from './network.ts';
 
@@ -22,6 +23,8 @@ export interface EdgeOptions {
 	/** Origins whose pages may connect, beside the host's own. */
 	readonly origins: readonly string[];
 	readonly trustProxy: boolean;
+	/** Null: plain HTTP, as behind a proxy that has the certificate. */
+	readonly certificate: CertificateFiles | null;
 	open(socket: Socket): Session;
 	handle(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
@@ -31,6 +34,8 @@ export interface Edge {
 	readonly port: number;
 	/** Listens on the same port again; rejects with a sentence when it cannot be had. */
 	listenAgain(): Promise<void>;
+	/** New connections are given the certificate that lies in the files now; the others keep theirs. */
+	renewCertificate(): Promise<void>;
 	/** Takes no more connections; those that are open stay. */
 	stopListening(): void;
 	/** Ends every connection. */
@@ -61,6 +66,7 @@ const STATUS: Readonly<Record<number, string>> = {
 	200: '200 OK',
 	304: '304 Not Modified',
 	400: '400 Bad Request',
+	401: '401 Unauthorized',
 	403: '403 Forbidden',
 	404: '404 Not Found',
 	405: '405 Method Not Allowed',
@@ -70,21 +76,31 @@ const STATUS: Readonly<Record<number, string>> = {
 
 /** Listens; rejects with a sentence when the port cannot be had. */
 export async function listen(options: EdgeOptions): Promise<Edge> {
-	const app = createApp(options);
-	let socket = await listenOn(app, options);
+	const apps = [createApp(options)];
+	let socket = await listenOn(apps[0], options);
 	const port = us_socket_local_port(socket);
+	const listenAgain = async () => {
+		socket = await listenOn(apps.at(-1), { ...options, port });
+	};
+	const stopListening = () => us_listen_socket_close(socket);
 	return {
 		port,
-		listenAgain: async () => {
-			socket = await listenOn(app, { ...options, port });
+		listenAgain,
+		renewCertificate: async () => {
+			apps.push(createApp(options)); // one reads its files only when it is made
+			stopListening();
+			await listenAgain();
 		},
-		stopListening: () => us_listen_socket_close(socket),
-		close: () => app.close(),
+		stopListening,
+		close: () => apps.forEach((app) => app.close()),
 	};
 }
 
 function createApp(options: EdgeOptions): TemplatedApp {
-	const app = App();
+	const { certificate } = options;
+	const app = certificate
+		? SSLApp({ cert_file_name: certificate.cert, key_file_name: certificate.key })
+		: App();
 	app.ws<Visitor>('/v1/socket', {
 		compression: 0, // sealed bytes do not compress, and mixing them with others' would leak lengths
 		maxPayloadLength: MAX_FRAME_BYTES,
@@ -105,13 +121,14 @@ function createApp(options: EdgeOptions): TemplatedApp {
 	return app.any('/*', (response, request) => answer(options, response, request));
 }
 
-function listenOn(app: TemplatedApp, options: EdgeOptions): Promise<us_listen_socket> {
+function listenOn(app: TemplatedApp | undefined, options: EdgeOptions): Promise<us_listen_socket> {
 	const { port, host } = options;
 	return new Promise((resolve, reject) => {
 		const listening = (socket: us_listen_socket | false) => {
 			if (socket === false) reject(new Error(portTaken(options)));
 			else resolve(socket);
 		};
+		if (!app) return reject(new Error(portTaken(options)));
 		const ask = app.listen.bind(app) as unknown as Listen;
 		ask(...(host === null ? ([] as const) : ([host] as const)), port, EXCLUSIVE, listening);
 	});

@@ -5,7 +5,7 @@ import { SqliteDatabase, type SyncOperations } from './sqlite-database.ts';
 import { explained, isDamage, type DatabaseOptions } from './sqlite-file.ts';
 
 export interface Operation {
-	readonly name: keyof SyncOperations;
+	readonly name: keyof SyncOperations | 'figures';
 	readonly parameters: readonly unknown[];
 }
 
