@@ -3,10 +3,12 @@
 import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { backup } from './commands/backup.ts';
 import type { Command, Given } from './commands/command.ts';
+import { doctor } from './commands/doctor.ts';
 import { restore } from './commands/restore.ts';
+import { turn } from './commands/turn.ts';
 import { upgrade } from './commands/upgrade.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { backup, restore, upgrade };
+const COMMANDS: Readonly<Record<string, Command>> = { backup, restore, upgrade, doctor, turn };
 const CALL = 'npm run relay --';
 
 class Misuse extends Error {}

@@ -99,8 +99,13 @@ function upgrader(
 	stop: AbortSignal,
 ): { upgrade(): Promise<ControlAnswer>; settled(): Promise<unknown> } {
 	let running: Promise<ControlAnswer> | undefined;
-	const control = createControl(directory, { upgrade: () => begin() }, (why) =>
-		log.warn('no control socket', { why, hint: 'signals work all the same' }),
+	const control = createControl(
+		directory,
+		{
+			upgrade: () => begin(),
+			pid: () => Promise.resolve({ ok: true, says: String(process.pid) }),
+		},
+		(why) => log.warn('no control socket', { why, hint: 'signals work all the same' }),
 	);
 	control.listen();
 	const possessions: Possessions = {

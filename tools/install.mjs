@@ -56,12 +56,16 @@ function installDebian(/** @type {string[]} */ packages) {
 	run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quiet);
 }
 
-/** A TURN server for the tests, where installing it does not also start it as a service. Without it they are skipped. */
-export function installTurnServer() {
+/** Debian's packages of other servers that the tests run, and the file that shows that each is there. */
+const SERVERS = { coturn: '/usr/bin/turnserver', caddy: '/usr/bin/caddy' };
+
+/** Servers for the tests, where installing them does not also start them as services. Without them tests are skipped. */
+export function installServers() {
+	const missing = Object.entries(SERVERS).filter(([, file]) => !existsSync(file));
 	const startsServices = existsSync('/run/systemd/system');
-	if (existsSync('/usr/bin/turnserver') || startsServices || !mayInstall()) return;
-	console.log('Installing a TURN server for the tests ...');
-	installDebian(['coturn']);
+	if (missing.length === 0 || startsServices || !mayInstall()) return;
+	console.log('Installing servers for the tests ...');
+	installDebian(missing.map(([name]) => name));
 }
 
 /**

@@ -1,9 +1,9 @@
 // `npm test`: installs what the tests need, runs everything, and ends with one line that sums it up. Runs on Node 20.
-import { installBrowsers, installPackages, installTurnServer } from './install.mjs';
+import { installBrowsers, installPackages, installServers } from './install.mjs';
 
 installPackages();
 const browsers = installBrowsers();
-installTurnServer();
+installServers();
 // Only now: these need what was just installed.
 const { close, sum, verify, vitest } = await import('./verify.mjs');
 const { playwright, webkit } = await import('./browsers.mjs');
