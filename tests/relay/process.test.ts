@@ -157,6 +157,32 @@ describe('the relay process', () => {
 		expect((await fetch(`${relay.origin}/metrics`, { headers: forwarded })).status).toBe(403);
 	});
 
+	it('writes no secret, address or content into its log, and takes at most 150 MB at rest', async () => {
+		const secrets = { KITH_TURN_SECRET: 'turn-hush', KITH_METRICS_TOKEN: 'token-hush' };
+		const settings = { ...secrets, KITH_ICE: 'turn:127.0.0.1:3478', KITH_TRUST_PROXY: 'true' };
+		const told = await RelayProcess.start({
+			KITH_LIMITS: NO_LIMITS,
+			KITH_LOG: 'info',
+			...settings,
+		});
+		expect(told.residentBytes()).toBeLessThan(150 * 1024 * 1024);
+		const keys = await newDeviceKeys();
+		const bob = await RelayClient.login(told.socketUrl, keys);
+		const alice = await RelayClient.login(told.socketUrl, await newDeviceKeys());
+		const address = await bob.putAddress();
+		const channel = await alice.found([address]);
+		await alice.submit(channel, body('what was said'));
+		bob.sendBytes('malformed');
+		await bob.closed;
+		const headers = { 'x-forwarded-for': '198.51.100.77', authorization: 'Bearer token-hush' };
+		expect((await fetch(`${told.origin}/operator`, { headers })).status).toBe(200);
+		await fetch(`${told.origin}/v1/look`, { method: 'POST', headers, body: address });
+		await told.stop();
+		expect(told.output).toMatch(/"event":"stopped"/);
+		for (const secret of ['hush', '198.51', 'what was said', address, channel])
+			expect(told.output).not.toContain(secret);
+	});
+
 	it('refuses to share its data directory or its port', async () => {
 		const sameData = RelayProcess.start({ KITH_DATA: relay.dataDirectory });
 		await expect(sameData).rejects.toThrow(/Another relay is using/);
