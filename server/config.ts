@@ -82,6 +82,7 @@ const schema = v.strictObject({
 			looks: v.optional(rate, limits.looks),
 			connections: v.optional(rate, limits.connections),
 			registrations: v.optional(rate, limits.registrations),
+			registrationsOverall: v.optional(rate, limits.registrationsOverall),
 			capsules: v.optional(rate, limits.capsules),
 			connectionsPerNetwork: v.optional(bound, limits.connectionsPerNetwork),
 			addressesPerDevice: v.optional(

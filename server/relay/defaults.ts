@@ -17,6 +17,7 @@ export const RELAY_DEFAULTS = {
 		looks: { perSecond: 1, burst: 60 },
 		connections: { perSecond: 5, burst: 200 },
 		registrations: { perSecond: 0.05, burst: 200 },
+		registrationsOverall: { perSecond: 5, burst: 100_000 },
 		capsules: { perSecond: 30 / 3600, burst: 30 },
 		connectionsPerNetwork: 500,
 		addressesPerDevice: MAX_ADDRESSES_PER_DEVICE,

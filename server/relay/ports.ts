@@ -283,6 +283,8 @@ export interface RelayLimits {
 	readonly connections: Rate;
 	/** New mailboxes of one network. */
 	readonly registrations: Rate;
+	/** New mailboxes of all networks together: a flood from many places stops here. */
+	readonly registrationsOverall: Rate;
 	/** Capsules that one device puts. */
 	readonly capsules: Rate;
 	/** Connections of one network at one time. */

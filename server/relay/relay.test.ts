@@ -71,6 +71,17 @@ describe('limits', () => {
 		expect(known.connection.bye).toBeUndefined();
 	});
 
+	it('LI-2 new mailboxes of all networks together are limited, and known devices come in all the same', async () => {
+		const limits = { registrationsOverall: { perSecond: 0.01, burst: 2 } };
+		const room = new RelayRoom({ limits });
+		const known = await room.device().login('192.0.2.1');
+		await room.device().login('192.0.2.2');
+		const refused = await room.device().login('192.0.2.3');
+		expect(refused.connection.bye).toMatchObject({ code: 'rate-limited', retryAfter: 100_000 });
+		await known.login('192.0.2.4');
+		expect(known.connection.bye).toBeUndefined();
+	});
+
 	it('ER-1 every refusal has a code of the closed list', async () => {
 		const room = new RelayRoom();
 		const device = await room.device().login();

@@ -86,6 +86,7 @@ export class Relay implements SessionHost {
 	readonly #looks: RateLimit;
 	readonly #connections: RateLimit;
 	readonly #registrations: RateLimit;
+	readonly #registrationsOverall: RateLimit;
 	readonly #puts: RateLimit;
 	readonly #counts = { frames: 0, submits: 0, whispers: 0, refusals: 0 };
 	#cancelSweep: () => void;
@@ -112,6 +113,7 @@ export class Relay implements SessionHost {
 		this.#looks = new RateLimit(limits.looks);
 		this.#connections = new RateLimit(limits.connections);
 		this.#registrations = new RateLimit(limits.registrations);
+		this.#registrationsOverall = new RateLimit(limits.registrationsOverall);
 		this.#puts = new RateLimit(limits.capsules);
 		this.#cancelSweep = ports.clock.schedule(SWEEP, () => this.#sweep());
 	}
@@ -319,7 +321,10 @@ export class Relay implements SessionHost {
 		if (!known.ok) return session.end('busy', 1000);
 		if (!known.value) {
 			if (this.#config.registration === 'closed') return session.end('registration-closed');
-			const wait = this.#registrations.take(session.socket.network, this.now());
+			const now = this.now();
+			const wait =
+				this.#registrations.take(session.socket.network, now) ||
+				this.#registrationsOverall.take('', now);
 			if (wait > 0) return session.end('rate-limited', wait);
 			const made = await this.#ports.store.openMailbox(device, true);
 			if (!made.ok) return session.end('busy', 1000);

@@ -17,6 +17,7 @@ export const NO_LIMITS = JSON.stringify({
 	looks: { perSecond: 1e6, burst: 1e6 },
 	connections: { perSecond: 1e6, burst: 1e6 },
 	registrations: { perSecond: 1e6, burst: 1e6 },
+	registrationsOverall: { perSecond: 1e6, burst: 1e6 },
 	capsules: { perSecond: 1e6, burst: 1e6 },
 	connectionsPerNetwork: 1e6,
 });

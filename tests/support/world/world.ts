@@ -60,6 +60,7 @@ export class World {
 			looks: NO_RATE,
 			connections: NO_RATE,
 			registrations: NO_RATE,
+			registrationsOverall: NO_RATE,
 			capsules: NO_RATE,
 		};
 		this.relay = createRelay(
