@@ -78,6 +78,31 @@ describe('the relay process', () => {
 		await relay.restart();
 	});
 
+	it('MB-2 stops in order under load, too, and what it accepted is there', async () => {
+		const [alice, bob] = [await person(), await person()];
+		const channel = await alice.client.found([await bob.client.putAddress()]);
+		await bob.client.received(1);
+		await bob.client.close();
+		const accepted: EnvelopeId[] = [];
+		const loaded = Promise.withResolvers<undefined>();
+		const run = async () => {
+			for (;;) {
+				const envelope = newEnvelope();
+				await alice.client.submit(channel, body('x'.repeat(300)), envelope);
+				if (accepted.push(envelope) > 300) loaded.resolve(undefined);
+			}
+		};
+		const lanes = Array.from({ length: 50 }, () => run().catch(() => undefined));
+		await loaded.promise;
+		expect(await relay.kill('SIGTERM')).toBe(0);
+		await Promise.all(lanes);
+		expect(alice.client.bye).toMatchObject({ code: 'shutting-down' });
+		await relay.restart();
+		const reader = await RelayClient.login(relay.socketUrl, bob.keys);
+		const got = reader.deliveries.map(({ envelope }) => envelope);
+		expect(accepted.filter((envelope) => !got.includes(envelope))).toEqual([]);
+	});
+
 	it('AD-6 POST /v1/look answers with the CBOR of a looked frame', async () => {
 		const { client } = await person();
 		const address = await client.putAddress();
