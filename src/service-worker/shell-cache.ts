@@ -9,7 +9,7 @@ import {
 import { NavigationRoute, registerRoute } from 'workbox-routing';
 
 /** What the relay answers itself, also to a navigation. */
-const NOT_THE_APP = [/^\/v1\//u, /^\/(?:healthz|metrics)$/u];
+const NOT_THE_APP = [/^\/v1\//u, /^\/(?:healthz|metrics|operator)$/u];
 
 /** Keeps the whole app on this device and answers every navigation with its one page, also offline. */
 export function serveShell(): void {
