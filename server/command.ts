@@ -4,11 +4,19 @@ import { parseArgs, type ParseArgsConfig } from 'node:util';
 import { backup } from './commands/backup.ts';
 import type { Command, Given } from './commands/command.ts';
 import { doctor } from './commands/doctor.ts';
+import { invite } from './commands/invite.ts';
 import { restore } from './commands/restore.ts';
 import { turn } from './commands/turn.ts';
 import { upgrade } from './commands/upgrade.ts';
 
-const COMMANDS: Readonly<Record<string, Command>> = { backup, restore, upgrade, doctor, turn };
+const COMMANDS: Readonly<Record<string, Command>> = {
+	backup,
+	restore,
+	upgrade,
+	doctor,
+	turn,
+	invite,
+};
 const CALL = 'npm run relay --';
 
 class Misuse extends Error {}

@@ -73,7 +73,7 @@ describe('settings', () => {
 			mistakes({ KITH_PORT: 'abc', KITH_REGISTRATION: 'maybe', KITH_PUSH_CONTACT: 'me' }),
 		).toEqual([
 			'KITH_PORT must be a whole number from 0 to 65535, not "abc".',
-			'KITH_REGISTRATION must be open or closed, not "maybe".',
+			'KITH_REGISTRATION must be open, invitation or closed, not "maybe".',
 			'KITH_PUSH_CONTACT must be a mailto: or https: address, not "me".',
 		]);
 		expect(mistakes({ PORT: '70000' })).toEqual([

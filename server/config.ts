@@ -46,7 +46,10 @@ const schema = v.strictObject({
 	/** PEM files; both or neither. */
 	tlsCert: v.optional(v.nullable(text), null),
 	tlsKey: v.optional(v.nullable(text), null),
-	registration: v.optional(v.picklist(['open', 'closed'], 'must be open or closed'), 'open'),
+	registration: v.optional(
+		v.picklist(['open', 'invitation', 'closed'], 'must be open, invitation or closed'),
+		'open',
+	),
 	retentionDays: v.optional(whole(1, 3650), retention / DAY),
 	mailboxMessages: v.optional(bound, DEFAULT_MAILBOX_MESSAGES),
 	mailboxBytes: v.optional(bound, DEFAULT_MAILBOX_BYTES),

@@ -10,6 +10,7 @@ import { readConfig, type Config } from './config.ts';
 import { createControl, hasControl, type ControlAnswer } from './control.ts';
 import { checkCertificate, watchCertificate } from './edge/certificate.ts';
 import { createHttp } from './edge/http.ts';
+import { openInvitations } from './edge/invitations.ts';
 import { createLog } from './edge/log.ts';
 import { createPushSender } from './edge/push.ts';
 import { loadApp } from './edge/static-app.ts';
@@ -191,12 +192,14 @@ async function openEdge(
 	const { directory, log, store, relay, app, before } = parts;
 	const certificate = tlsCert && tlsKey ? { cert: resolve(tlsCert), key: resolve(tlsKey) } : null;
 	const since = Date.now();
+	const invitations = config.registration === 'invitation' ? openInvitations(directory) : undefined;
 	const handle = createHttp({
 		...{ app, metricsToken, trustProxy, hasCertificate: certificate !== null },
 		lookUp: (address, network) => relay.lookUp(address, network),
 		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
 		stats: () => relay.stats(),
 		healthy: () => !relay.draining,
+		invitation: (path) => invitations?.cookieFor(path, Date.now()),
 		figures: async () => {
 			const now = Date.now();
 			const figures = await store.figures(now);
@@ -208,7 +211,10 @@ async function openEdge(
 	if (certificate) checkCertificate(certificate);
 	const open = relay.open.bind(relay);
 	await before?.port();
-	const edge = await listen({ host, port, origins, trustProxy, certificate, handle, open });
+	const isInvited = (cookies: string) => invitations?.isInvited(cookies, Date.now()) ?? false;
+	const edge = await listen({
+		...{ host, port, origins, trustProxy, certificate, handle, open, isInvited },
+	});
 	if (certificate) watchCertificate(certificate, log, () => edge.renewCertificate());
 	return edge;
 }

@@ -3,10 +3,11 @@ import { createHash } from 'node:crypto';
 import { closeSync, existsSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import * as v from 'valibot';
+import { INVITATION_KEY } from '../edge/invitations.ts';
 
 export const DATABASE = 'relay.db';
 /** Everything else of a data directory that is lost with it; each may be missing. */
-export const KEPT_FILES = ['vapid.json'];
+export const KEPT_FILES = ['vapid.json', INVITATION_KEY];
 export const LIST = 'backup.json';
 
 const listSchema = v.object({

@@ -34,6 +34,7 @@ beforeAll(() => {
 	options = {
 		...{ app: loadApp(build), metricsToken: null, trustProxy: false },
 		hasCertificate: false,
+		invitation: () => undefined,
 		figures: () => Promise.resolve({ ...FIGURES, stats: relay.stats() }),
 		lookUp: (address, network) => relay.lookUp(address, network),
 		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),

@@ -35,6 +35,8 @@ export interface HttpOptions {
 	readonly trustProxy: boolean;
 	/** Whether this process speaks TLS itself. */
 	readonly hasCertificate: boolean;
+	/** What a browser keeps for an invitation; undefined where there is none at this path. */
+	invitation(path: string): string | undefined;
 	/** For the operator's page. */
 	figures(): Promise<OperatorFigures>;
 	lookUp(address: Address, network: string): Promise<LookAnswer>;
@@ -73,10 +75,13 @@ export function createHttp(
 }
 
 function secured(options: HttpOptions, request: HttpRequest, response: HttpResponse): HttpResponse {
-	const forwarded = options.trustProxy && request.header('x-forwarded-proto') === 'https';
-	const https = forwarded || options.hasCertificate;
+	const https = isHttps(options, request);
 	const headers = { ...SECURITY, ...(https ? HSTS : {}), ...response.headers };
 	return { ...response, headers };
+}
+
+function isHttps({ trustProxy, hasCertificate }: HttpOptions, { header }: HttpRequest): boolean {
+	return hasCertificate || (trustProxy && header('x-forwarded-proto') === 'https');
 }
 
 function route(options: HttpOptions, request: HttpRequest): HttpResponse | Promise<HttpResponse> {
@@ -88,6 +93,7 @@ function route(options: HttpOptions, request: HttpRequest): HttpResponse | Promi
 	if (path === '/healthz')
 		return options.healthy() ? plain(200, 'ok\n') : plain(503, 'shutting down\n');
 	if (path === '/metrics') return metrics(options, request);
+	if (path.startsWith('/v1/join/')) return join(options, request);
 	if (path === '/operator') return operator(options, request);
 	return serveApp(options, request);
 }
@@ -178,6 +184,14 @@ function metrics(options: HttpOptions, request: HttpRequest): HttpResponse {
 	return plain(200, exposition(options.stats()), {
 		'content-type': 'text/plain; version=0.0.4; charset=utf-8',
 	});
+}
+
+/** SPEC HS-5: the browser keeps the invitation for its first login, and goes on to the app. */
+function join(options: HttpOptions, request: HttpRequest): HttpResponse {
+	const cookie = options.invitation(request.path);
+	if (cookie === undefined) return plain(403, 'This invitation has ended. Ask for another one.\n');
+	const secure = isHttps(options, request) ? '; Secure' : '';
+	return plain(303, '', { location: '/', 'set-cookie': `${cookie}${secure}` });
 }
 
 async function operator(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {

@@ -25,6 +25,8 @@ export interface EdgeOptions {
 	readonly trustProxy: boolean;
 	/** Null: plain HTTP, as behind a proxy that has the certificate. */
 	readonly certificate: CertificateFiles | null;
+	/** Whether these cookies hold an invitation. */
+	isInvited(cookies: string): boolean;
 	open(socket: Socket): Session;
 	handle(request: HttpRequest): HttpResponse | Promise<HttpResponse>;
 }
@@ -45,6 +47,7 @@ export interface Edge {
 interface Visitor {
 	readonly host: string;
 	readonly network: string;
+	readonly invited: boolean;
 	session: Session | undefined;
 }
 
@@ -64,6 +67,7 @@ const SENT = 1;
 const DROPPED = 2;
 const STATUS: Readonly<Record<number, string>> = {
 	200: '200 OK',
+	303: '303 See Other',
 	304: '304 Not Modified',
 	400: '400 Bad Request',
 	401: '401 Unauthorized',
@@ -142,13 +146,15 @@ function portTaken({ host, port }: EdgeOptions): string {
 class UwsSocket implements Socket {
 	readonly host: string;
 	readonly network: string;
+	readonly invited: boolean;
 	#ws: WebSocket<Visitor> | undefined;
 
 	constructor(ws: WebSocket<Visitor>) {
-		const { host, network } = ws.getUserData();
+		const { host, network, invited } = ws.getUserData();
 		this.#ws = ws;
 		this.host = host;
 		this.network = network;
+		this.invited = invited;
 	}
 
 	send(bytes: Uint8Array): 'sent' | 'queued' | 'dropped' {
@@ -194,6 +200,7 @@ function upgrade(
 	const visitor: Visitor = {
 		host,
 		network: networkOfPeer(response, request, options),
+		invited: options.isInvited(request.getHeader('cookie')),
 		session: undefined,
 	};
 	response.upgrade(

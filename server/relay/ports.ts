@@ -237,6 +237,8 @@ export interface Socket {
 	close(code: number): void;
 	/** The `Host` of the upgrade request (SPEC HS-4). */
 	readonly host: string;
+	/** Whether whoever connects holds an invitation of the operator; asked only where registration is by invitation. */
+	readonly invited?: boolean;
 	/** Where the peer comes from, for limits only: an IPv4 address or an IPv6 /64. */
 	readonly network: string;
 }
@@ -260,7 +262,7 @@ export interface Rate {
 export interface RelayConfig {
 	/** Name and version for the About page. */
 	readonly software: string;
-	readonly registration: 'open' | 'closed';
+	readonly registration: 'open' | 'invitation' | 'closed';
 	/** How long mail waits, ms. */
 	readonly retention: number;
 	/**

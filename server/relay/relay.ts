@@ -320,7 +320,9 @@ export class Relay implements SessionHost {
 		if (!session.isEntering) return;
 		if (!known.ok) return session.end('busy', 1000);
 		if (!known.value) {
-			if (this.#config.registration === 'closed') return session.end('registration-closed');
+			const { registration } = this.#config;
+			const invited = registration === 'invitation' && session.socket.invited === true;
+			if (registration !== 'open' && !invited) return session.end('registration-closed');
 			const now = this.now();
 			const wait =
 				this.#registrations.take(session.socket.network, now) ||

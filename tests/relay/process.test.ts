@@ -10,6 +10,7 @@ import {
 	RelayClient,
 	type DeviceKeys,
 } from '../support/relay-client.ts';
+import { relayCommand } from '../support/relay-command.ts';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
 
 let relay: RelayProcess;
@@ -118,6 +119,40 @@ describe('the relay process', () => {
 		expect((await look(new Uint8Array(15))).status).toBe(400);
 		expect((await look(new Uint8Array(100_000))).status).toBe(400);
 		expect((await fetch(`${relay.origin}/v1/look`)).status).toBe(405);
+	});
+
+	it('HS-5 by invitation lets in who opened a link of the operator, until it ends', async () => {
+		const room = await RelayProcess.start({
+			KITH_LIMITS: NO_LIMITS,
+			KITH_REGISTRATION: 'invitation',
+		});
+		const settings = { KITH_DATA: room.dataDirectory, KITH_REGISTRATION: 'invitation' };
+		const link = async (...more: string[]) =>
+			(await relayCommand(['invite', room.origin, ...more], settings)).said.trim();
+		const opened = async (url: string) => fetch(url, { redirect: 'manual' });
+		const enter = async (keys: DeviceKeys, cookie?: string) => {
+			const client = await RelayClient.connect(room.socketUrl, cookie);
+			return client.login(keys).then(
+				() => 'in',
+				() => client.bye?.code,
+			);
+		};
+		const [known, stranger] = [await newDeviceKeys(), await newDeviceKeys()];
+		const response = await opened(await link());
+		expect(response.headers.get('location')).toBe('/');
+		const [cookie = ''] = (response.headers.get('set-cookie') ?? '').split(';');
+		expect(await enter(stranger)).toBe('registration-closed');
+		expect(await enter(stranger, `${cookie}x`)).toBe('registration-closed');
+		expect(await enter(known, `theme=dark; ${cookie}`)).toBe('in');
+		expect(await enter(known)).toBe('in');
+
+		const short = await link('--days', '0.00001');
+		const kept = ((await opened(short)).headers.get('set-cookie') ?? '').split(';')[0];
+		await expect.poll(async () => (await opened(short)).status, { timeout: 30_000 }).toBe(403);
+		expect(await enter(stranger, kept)).toBe('registration-closed');
+		expect((await opened(`${room.origin}/v1/join/AAAA`)).status).toBe(403);
+		expect(await enter(stranger, cookie)).toBe('in');
+		await room.stop();
 	});
 
 	it('FR-2 a text message is malformed', async () => {

@@ -68,9 +68,11 @@ export class RelayClient {
 	#hello: Extract<DownFrame, { type: 'hello' }> | undefined;
 	#request = 0;
 
-	private constructor(url: string) {
+	private constructor(url: string, cookie: string | undefined) {
 		this.url = url;
-		this.#socket = new WebSocket(url);
+		// Node's own WebSocket takes headers; browsers send the cookies that they keep.
+		const options = cookie === undefined ? undefined : { headers: { cookie } };
+		this.#socket = new WebSocket(url, options as unknown as string[]);
 		this.#socket.binaryType = 'arraybuffer';
 		this.closed = new Promise((resolve) => {
 			this.#socket.addEventListener('close', ({ code }) => resolve(code));
@@ -79,8 +81,8 @@ export class RelayClient {
 	}
 
 	/** Connects to `ws://…/v1/socket`; resolves once the relay said hello, or rejects if it cannot be reached. */
-	static async connect(url: string): Promise<RelayClient> {
-		const client = new RelayClient(url);
+	static async connect(url: string, cookie?: string): Promise<RelayClient> {
+		const client = new RelayClient(url, cookie);
 		const failed = client.closed.then((code) => {
 			throw new Error(`${url} closed with ${code} before its hello`);
 		});
