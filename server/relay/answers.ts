@@ -5,10 +5,15 @@ import type { DeviceId, EnvelopeId } from '../../src/protocol/ids.ts';
 export type Outcome = 'accepted' | 'busy' | 'mailbox-full';
 export type Answer = (outcome: Outcome) => void;
 
-/** Remembers accepted envelopes, the latest `max` of them. The store knows the unread ones for longer. */
+/** Remembers accepted envelopes: at most `max`, and of those the later half. The store knows the unread ones for longer. */
 export class Answers {
 	readonly #max: number;
-	readonly #accepted = new Set<string>();
+	/**
+	 * Two halves, of which the older is forgotten as a whole: a set that loses its oldest entry for each new one walks
+	 * over the holes of all those before, which was a quarter of the relay's time under load.
+	 */
+	#accepted = new Set<string>();
+	#earlier = new Set<string>();
 	readonly #pending = new Map<string, Answer[]>();
 
 	constructor(max: number) {
@@ -20,7 +25,7 @@ export class Answers {
 		const key = sender + envelope;
 		const waiting = this.#pending.get(key);
 		if (waiting) waiting.push(answer);
-		else if (this.#accepted.has(key)) answer('accepted');
+		else if (this.#accepted.has(key) || this.#earlier.has(key)) answer('accepted');
 		else return false;
 		return true;
 	}
@@ -40,10 +45,8 @@ export class Answers {
 
 	#remember(key: string): void {
 		this.#accepted.add(key);
-		if (this.#accepted.size <= this.#max) return;
-		for (const oldest of this.#accepted) {
-			this.#accepted.delete(oldest);
-			return;
-		}
+		if (this.#accepted.size < this.#max / 2) return;
+		this.#earlier = this.#accepted;
+		this.#accepted = new Set();
 	}
 }
