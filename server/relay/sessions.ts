@@ -85,7 +85,7 @@ export class Session implements Receiver {
 		return signed;
 	}
 
-	/** One WebSocket message. `undefined` stands for one that was not binary (SPEC FR-2). */
+	/** One WebSocket message, whose bytes are not kept. `undefined` stands for one that was not binary (SPEC FR-2). */
 	receive(bytes: Uint8Array | undefined): void {
 		if (this.state === 'ended') return;
 		this.heardAt = this.#host.now();

@@ -6,6 +6,7 @@ import { channelContexts, contents, whispers } from './content.ts';
 import { REFUSALS, REFUSAL_CODES } from './errors.ts';
 import { bytesUpTo, id, listUpTo, textUpTo, uint } from './fields.ts';
 import { downFrames, loginStatement, upFrames } from './frames.ts';
+import type { ChannelId } from './ids.ts';
 import {
 	MAX_BODY_BYTES,
 	MAX_CARD_BYTES,
@@ -111,6 +112,14 @@ describe('FR-2 what is not exactly one frame is malformed', () => {
 	test('a frame that nobody declared cannot be encoded', () => {
 		expect(() => union.encode({ type: 'two' } as never)).toThrow('two');
 	});
+});
+
+test('what is decoded stays, whatever becomes of the bytes it came in', () => {
+	const body = new Uint8Array([1, 2, 3, 4]);
+	const bytes = upFrames.encode({ type: 'whisper', channel: ID as ChannelId, body });
+	const decoded = upFrames.decode(bytes, MAX_FRAME_BYTES);
+	bytes.fill(0);
+	expect(decoded).toEqual({ ok: true, value: { type: 'whisper', channel: ID, body } });
 });
 
 describe('LI-1 bounds hold at the exact limit', () => {

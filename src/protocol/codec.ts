@@ -64,6 +64,7 @@ export function writeCbor(value: unknown): Uint8Array {
 interface FrameUnion<Shape extends FrameShape> {
 	readonly shapes: readonly Shape[];
 	encode(value: FrameValue<Shape>): Uint8Array;
+	/** The value shares nothing with `bytes`, which may be used again at once. */
 	decode(bytes: Uint8Array, maxBytes: number): Decoded<FrameValue<Shape>>;
 }
 
