@@ -51,7 +51,8 @@ const FONTS = ['fonts-noto-core', 'fonts-noto-color-emoji', 'fonts-noto-cjk'];
 const mayInstall = () => existsSync('/usr/bin/apt-get') && process.getuid?.() === 0;
 
 function installDebian(/** @type {string[]} */ packages) {
-	const quiet = { DEBIAN_FRONTEND: 'noninteractive' };
+	// In the runlevel of repairs no package starts its service.
+	const quiet = { DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
 	run('apt-get', ['update', '-qq'], quiet);
 	run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quiet);
 }
@@ -66,6 +67,17 @@ export function installServers() {
 	if (missing.length === 0 || startsServices || !mayInstall()) return;
 	console.log('Installing servers for the tests ...');
 	installDebian(missing.map(([name]) => name));
+}
+
+/** What the relay is compared with, where installing it does not also start it as a service. */
+export function installPeers() {
+	const missing = [
+		...(existsSync('/usr/sbin/mosquitto') ? [] : ['mosquitto']),
+		...(existsSync('/usr/sbin/ejabberdctl') ? [] : ['ejabberd']),
+	];
+	if (missing.length === 0 || existsSync('/run/systemd/system') || !mayInstall()) return;
+	console.log('Installing what the relay is compared with ...');
+	installDebian(missing);
 }
 
 /**
