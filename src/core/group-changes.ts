@@ -20,6 +20,7 @@ import type { StagedCommit } from './ports.ts';
 import { isDeviceIntention, type DeviceIntention } from './device-records.ts';
 import type { GroupRow } from './group-records.ts';
 import {
+	inConversation,
 	outboxKey,
 	type ChannelRow,
 	type ConversationRow,
@@ -218,7 +219,9 @@ async function stageStep(
 async function stageSweep(work: Work, loaded: LoadedChannel): Promise<ChannelRow | undefined> {
 	const key = outboxKey.sweep(loaded.row.conversation);
 	const row = await work.tx.get('outbox', key);
-	if (row?.kind !== 'sweep' || row.due > work.clock.now()) return undefined;
+	if (row?.kind !== 'sweep') return undefined;
+	const isDue = row.due <= work.clock.now();
+	if (!isDue && !(await wantsToSpeak(work, loaded))) return undefined;
 	const sight = sightOf(work.groups, loaded.state);
 	const secret = work.random.bytes(SECRET_BYTES);
 	const step = sight && planSweep(sight, { me: work.identity.account, secret });
@@ -227,6 +230,14 @@ async function stageSweep(work: Work, loaded: LoadedChannel): Promise<ChannelRow
 	}
 	work.tx.delete('outbox', key);
 	return undefined;
+}
+
+/** Something waits to be said, which would be sealed for those who leave: their turn is now. */
+async function wantsToSpeak({ tx }: Work, { row }: LoadedChannel): Promise<boolean> {
+	const prefix = inConversation(row.conversation);
+	const newest = { prefix, limit: MOST_CHANGES, newestFirst: true };
+	const waiting = await tx.list('outbox', newest);
+	return waiting.some(({ value }) => value.kind === 'text' && !value.sealed);
 }
 
 async function stageDueRotation(

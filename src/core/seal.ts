@@ -19,7 +19,7 @@ import {
 	type SealedEnvelope,
 	type SmallRow,
 } from './records.ts';
-import { mightWrite } from './group-sight.ts';
+import { mightWrite, sightOf } from './group-sight.ts';
 import type { ShareRow } from './group-records.ts';
 import { contentAgain, nextPart } from './history-sharing.ts';
 import { forgetCarrier, writeDelivery } from './threads.ts';
@@ -104,6 +104,8 @@ class Sealing {
 	readonly #read = new Set<MessageId>();
 
 	readonly #isGroup: boolean;
+	/** Who leaves is still in the tree, and not on the screen any more: what is said waits until they are out. */
+	readonly #isSomebodyGoing: boolean;
 	readonly #holdsReceipts: boolean;
 	/** Whose it is, for members that cannot open it; the relay knows that anyhow. */
 	readonly #claim: Uint8Array;
@@ -114,6 +116,8 @@ class Sealing {
 		{ isGroup, holdsReceipts }: { readonly isGroup: boolean; readonly holdsReceipts: boolean },
 	) {
 		this.#isGroup = isGroup;
+		const leaving = isGroup ? sightOf(work.groups, state)?.context.leaving : undefined;
+		this.#isSomebodyGoing = (leaving?.length ?? 0) > 0;
 		this.#holdsReceipts = holdsReceipts;
 		const isOneOfMany = isGroup || row.others.length > 1;
 		this.#claim = (isOneOfMany && fromBase64Url(work.identity.device)) || new Uint8Array();
@@ -205,6 +209,7 @@ class Sealing {
 			tx.delete('outbox', key); // discarded, or confirmed after it was queued again
 			return;
 		}
+		if (this.#isSomebodyGoing) return;
 		const { identity, groups } = this.#work;
 		if (!mightWrite(this.#row, this.#state.epoch, identity.account)) {
 			tx.delete('outbox', key);

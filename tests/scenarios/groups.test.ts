@@ -1,6 +1,6 @@
 // Groups, told as stories.
 import { describe, expect, test } from 'vitest';
-import type { Address } from '../../src/protocol/ids.ts';
+import type { Address, MessageId } from '../../src/protocol/ids.ts';
 import type { Device } from '../support/world/device.ts';
 import {
 	logOf,
@@ -148,6 +148,22 @@ describe('coming and going', () => {
 		const members = world.relayDisk.channels.get(channel as never)?.members;
 		expect(members?.map(({ mailbox }) => mailbox)).not.toContain(ana.identity.device);
 		expect(members).toHaveLength(3);
+	});
+
+	test('GR-4 what is said once somebody left is not sealed for them, whoever is there to take them out', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		ana.crash();
+		await group.want(cleo, { kind: 'leave', successor: undefined });
+		await world.flush();
+		expect(await membersOf(group, ben)).toBe('Ana owner, Ben member');
+		const id = await group.say(ben, 'without Cleo');
+		await world.flush();
+		const receipts = await ben.client.receipts(id as MessageId);
+		expect(receipts.map(({ account }) => account)).toEqual([ana.identity.account]);
+		await ana.start();
+		await world.pass(5_000);
+		expect(await textsIn(group, ana)).toEqual(['without Cleo']);
 	});
 
 	test('GR-4 who left hears no more of it, also when all of it comes at once', async () => {
