@@ -97,6 +97,10 @@ async function stageChange(
 			tx.delete('outbox', key);
 			return 'nothing';
 		case 'alone':
+			if (loaded.row.others.length > 0) {
+				const { step } = plan;
+				return stageStep(work, loaded, { step, entrances, change: key });
+			}
 			await closeGroup(work, loaded.row, { kind: 'left', at: work.relayTime() });
 			return undefined;
 		case 'refused':

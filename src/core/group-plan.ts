@@ -37,8 +37,8 @@ export type GroupPlan =
 	| GroupStep
 	/** It is so already. */
 	| { readonly kind: 'done' }
-	/** Nobody else is left: nothing has to be told to anybody. */
-	| { readonly kind: 'alone' }
+	/** Nobody else is left: nothing has to be told to anybody, but `step` to other own devices. */
+	| { readonly kind: 'alone'; readonly step: GroupStep }
 	/** The group does not allow it any more, or nobody of those to be added can be reached. */
 	| { readonly kind: 'refused' };
 
@@ -154,14 +154,16 @@ function planLeaving(sight: GroupSight, me: AccountId, wanted: AccountId | undef
 	const { context, people } = sight;
 	if (context.leaving.includes(me)) return DONE;
 	const staying = people.filter((account) => account !== me && !context.leaving.includes(account));
-	if (staying.length === 0) return { kind: 'alone' };
+	const leaving = [...context.leaving, me];
+	if (staying.length === 0)
+		return { kind: 'alone', step: { ...STEP, context: { ...context, leaving } } };
 	const { members } = rosterOf(sight);
 	const isOwner = members.some(({ account, role }) => account === me && role === 'owner');
 	const admin = members.find(({ account, role }) => role === 'admin' && staying.includes(account));
 	const successor = wanted && staying.includes(wanted) ? wanted : (admin?.account ?? staying[0]);
 	const handed =
 		isOwner && successor ? withRole(context, { account: successor, role: 'owner' }, me) : context;
-	return { ...STEP, context: { ...handed, leaving: [...context.leaving, me] } };
+	return { ...STEP, context: { ...handed, leaving } };
 }
 
 /** Takes out those who said that they go; undefined where nobody does. */

@@ -5,6 +5,7 @@ import { planChange, planSweep, type GroupStep } from './group-plan.ts';
 import {
 	mayRecreate,
 	rosterOf,
+	unsoundness,
 	violationOf,
 	type GroupSight,
 	type JudgedCommit,
@@ -300,6 +301,15 @@ describe('GR-4 leaving', () => {
 		expect(judged({ change: { leaving: [MEMBER] } })).toBeUndefined();
 		expect(judged({ by: ADMIN, change: { leaving: [MEMBER] } })).toBe('sends somebody away');
 		expect(judged({ change: { leaving: [STRANGER] } })).toBe('a stranger leaves');
+	});
+
+	test('the last one goes without an heir, and only the last one', () => {
+		const alone = { people: [OWNER] };
+		const change = { leaving: [OWNER] };
+		expect(unsoundness(sight(change, alone.people))).toBeUndefined();
+		expect(unsoundness(sight(change, [OWNER, MEMBER]))).toBe('the owner leaves');
+		const all = { leaving: [MEMBER, OWNER] };
+		expect(unsoundness(sight(all, [OWNER, MEMBER]))).toBeUndefined();
 	});
 
 	test('nobody takes it back for another', () => {

@@ -153,8 +153,10 @@ export function unsoundness({ context, people }: GroupSight): string | undefined
 	if (new Set(roles.map(({ account }) => account)).size !== roles.length) return 'two roles';
 	if (roles.some(({ account }) => !people.includes(account))) return 'a role for a stranger';
 	if (leaving.some((account) => !people.includes(account))) return 'a stranger leaves';
+	// With the last one who leaves, nobody is there to be handed anything.
+	const isOver = people.every((account) => leaving.includes(account));
 	const ownerLeaves = owners.some(({ account }) => leaving.includes(account));
-	return ownerLeaves ? 'the owner leaves' : undefined;
+	return ownerLeaves && !isOver ? 'the owner leaves' : undefined;
 }
 
 /**

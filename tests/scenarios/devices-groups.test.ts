@@ -70,4 +70,17 @@ describe('DE-5 own devices in a group', () => {
 		for (const device of [ben, second]) expect(await stateOf(group, device)).toBe('left');
 		expect(await membersOf(group, ana)).toBe('Ana owner, Cleo member');
 	});
+
+	test('the last who leaves a group leaves it with all devices too', async () => {
+		const { world, group, devices } = await smallGroup(2, { direct: false });
+		const [ana, ben] = devices;
+		const second = await link(world, ana, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		await group.want(ben, { kind: 'leave', successor: undefined });
+		await world.pass(60_000, 5_000);
+		await group.want(ana, { kind: 'leave', successor: undefined });
+		await world.pass(60_000, 5_000);
+		for (const device of [ana, second, ben]) expect(await stateOf(group, device)).toBe('left');
+		expect(world.notes).toEqual([]);
+	});
 });
