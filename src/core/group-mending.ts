@@ -1,6 +1,7 @@
 // A group whose state this device lost, or cannot follow: the relay keeps the newest state sealed for its members, and an
 // external commit replaces the own leaf (RFC 9420 12.4.3.2, SPEC CH-11, CH-12).
 import type { LoadedChannel } from './channels.ts';
+import { entranceToSelf } from './contact-kit.ts';
 import type { Work, EngineContext } from './context.ts';
 import { newEnvelopeId } from './context.ts';
 import { closeGroup, freezeGroup } from './group-commits.ts';
@@ -8,10 +9,11 @@ import { unsoundness } from './group-rights.ts';
 import { sightOf } from './group-sight.ts';
 import { openSnapshot, sealSnapshot } from './group-snapshots.ts';
 import { stagedRow } from './groups.ts';
-import type { Result, StagedCommit } from './ports.ts';
+import type { GroupCrypto, StagedCommit } from './ports.ts';
 import type { RelaySession, SnapshotAnswer } from './relay-session.ts';
 import type { GroupRow } from './group-records.ts';
 import type { ChannelRow, StagedRow } from './records.ts';
+import type { ConversationId } from '../protocol/ids.ts';
 
 type Fetched = Extract<SnapshotAnswer, { type: 'snapshot' }>;
 
@@ -74,19 +76,37 @@ async function resyncWith(
 		await giveUp(work, fresh, refusal ?? 'no snapshot');
 		return undefined;
 	}
+	const moved = await movedLeaf(work, row.conversation, staged.value);
+	if (!moved) return undefined;
 	const next: ChannelRow = {
 		...fresh,
-		staged: await stagedResync(work, staged.value, epoch),
+		staged: { ...(await stagedResync(work, staged.value, epoch)), ...moved },
 	};
 	tx.put('channels', row.channel, next);
 	return next;
+}
+
+/**
+ * The first leaf that is free takes the new one: where that is another than before, the relay must know, or it takes the old
+ * one for taken for good (SPEC CH-10). Undefined until the relay knows an address of this device.
+ */
+async function movedLeaf(
+	work: Work,
+	conversation: ConversationId,
+	{ next, replaced }: StagedCommit & { readonly replaced: number },
+): Promise<Pick<StagedRow, 'add' | 'remove'> | undefined> {
+	const { leaf } = work.groups.leafKey(next);
+	if (leaf === replaced) return { add: [], remove: [] };
+	const entrance = await entranceToSelf(work, conversation);
+	if (!entrance?.registered) return undefined;
+	return { add: [{ leaf, address: entrance.address }], remove: [replaced] };
 }
 
 /** Why this state cannot be the group's. */
 function refusalOf(
 	{ groups }: Work,
 	group: GroupRow,
-	staged: Result<StagedCommit, string> | undefined,
+	staged: Awaited<ReturnType<GroupCrypto['resync']>> | undefined,
 ): string | undefined {
 	if (!staged) return 'no snapshot that opens';
 	if (!staged.ok) return staged.error;

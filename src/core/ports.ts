@@ -136,8 +136,10 @@ export interface GroupCrypto {
 	/** References of the key packages a Welcome is for, so that the caller can look up the private part. */
 	welcomeRefs(welcome: Uint8Array): Result<readonly string[], GroupFailure>;
 	join(welcome: Uint8Array, keys: KeyPackagePair): Promise<Result<GroupState, GroupFailure>>;
-	/** External commit that replaces this device's own leaf after it lost its state. */
-	resync(groupInfo: Uint8Array): Promise<Result<StagedCommit, GroupFailure>>;
+	/** External commit that replaces this device's own leaf, `replaced`, after it lost its state. The new one may stand elsewhere. */
+	resync(
+		groupInfo: Uint8Array,
+	): Promise<Result<StagedCommit & { readonly replaced: number }, GroupFailure>>;
 	stage(state: GroupState, change: GroupChange): Promise<Result<StagedCommit, GroupFailure>>;
 	seal(
 		state: GroupState,

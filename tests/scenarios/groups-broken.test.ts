@@ -163,6 +163,25 @@ describe('when it breaks', () => {
 		},
 	);
 
+	test('CH-10 who came back to a place that somebody else had left does not keep the one they had', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		await group.want(ana, { kind: 'remove', account: ben.identity.account });
+		await world.pass(5_000);
+		cleo.crash();
+		await loseState(cleo, group, 'trees');
+		await cleo.start();
+		await world.pass(60_000, 2_000);
+		await group.want(ana, { kind: 'add', people: [ben.identity.account] });
+		await world.pass(60_000, 2_000);
+		await group.say(cleo, 'all three');
+		await world.pass(5_000);
+		for (const device of devices) {
+			expect(await membersOf(group, device)).toBe('Ana owner, Ben member, Cleo member');
+			expect(await textsIn(group, device)).toEqual(['all three']);
+		}
+	});
+
 	test('lost, and taken out meanwhile: who is not in it any more is told so', async () => {
 		const { world, group, devices } = await smallGroup(3, { direct: false });
 		const [ana, ben] = devices;

@@ -121,6 +121,16 @@ function rememberingDecryption(suite: CiphersuiteImpl): CiphersuiteImpl {
 	return { ...suite, hpke: { ...hpke, decryptAead } };
 }
 
+/** The leaf that an external commit takes away. */
+export function replacedBy({ publicMessage }: MlsPublicMessage): number | undefined {
+	const { content } = publicMessage;
+	if (content.contentType !== 'commit') return undefined;
+	const removed = content.commit.proposals
+		.map((carried) => (carried.proposalOrRefType === 'proposal' ? carried.proposal : undefined))
+		.find((proposal) => proposal?.proposalType === 'remove');
+	return removed?.proposalType === 'remove' ? removed.remove.removed : undefined;
+}
+
 /** RFC 9420 12.4.3.2, narrowed to resync: the new leaf must bear the signature key of the one it removes. */
 async function openExternalCommit(
 	state: GroupState,
@@ -136,11 +146,9 @@ async function openExternalCommit(
 	}
 	if (content.epoch < mls.groupContext.epoch)
 		return { kind: 'spent', epoch: Number(content.epoch) };
-	const removed = content.commit.proposals
-		.map((carried) => (carried.proposalOrRefType === 'proposal' ? carried.proposal : undefined))
-		.find((proposal) => proposal?.proposalType === 'remove');
-	if (removed?.proposalType !== 'remove' || !content.commit.path) return unreadable('forged');
-	const replaced = mls.ratchetTree[removed.remove.removed * 2];
+	const leaf = replacedBy(message);
+	if (leaf === undefined || !content.commit.path) return unreadable('forged');
+	const replaced = mls.ratchetTree[leaf * 2];
 	const { signaturePublicKey } = content.commit.path.leafNode;
 	const same =
 		replaced?.nodeType === 'leaf' &&
@@ -148,7 +156,7 @@ async function openExternalCommit(
 	if (!same) return unreadable('forged');
 	// Our own leaf replaced by our own key: another copy of this device's keys exists, or we come from a backup.
 	// Either way this state is over, and the engine must resync or retire.
-	return processCommit(state, message, { suite, replaced: removed.remove.removed });
+	return processCommit(state, message, { suite, replaced: leaf });
 }
 
 /** `replaced` is the leaf that an external commit replaces; undefined for the commit of a member. */

@@ -56,7 +56,7 @@ import {
 } from './mls-key-package.ts';
 import { leafKeyOf, openAsLeaf, sealToLeaves } from './mls-leaf-box.ts';
 import { openRun } from './mls-open-run.ts';
-import { openMessage } from './mls-open.ts';
+import { openMessage, replacedBy } from './mls-open.ts';
 import { SUITE, createSuite } from './mls-suite.ts';
 
 /** encryption.md 10: enough for mail that waited for days and for a chat that ran hot meanwhile. */
@@ -195,10 +195,7 @@ async function join(
 	});
 }
 
-async function resync(
-	context: Context,
-	groupInfo: Uint8Array,
-): Promise<Result<StagedCommit, GroupFailure>> {
+async function resync(context: Context, groupInfo: Uint8Array): ReturnType<GroupCrypto['resync']> {
 	const { identity, suite, config, now } = context;
 	const message = decodeMessage(groupInfo);
 	if (message?.wireformat !== 'mls_group_info') return { ok: false, error: 'malformed' };
@@ -214,8 +211,11 @@ async function resync(
 			config,
 		);
 		if (!isWellFormed(newState)) return { ok: false, error: 'malformed' };
-		const commit: MLSMessage = { ...MLS10, wireformat: 'mls_public_message', publicMessage };
-		return { ok: true, value: await stagedOf(context, { commit, newState }) };
+		const commit = { ...MLS10, wireformat: 'mls_public_message', publicMessage } as const;
+		const replaced = replacedBy(commit);
+		if (replaced === undefined) return { ok: false, error: 'malformed' };
+		const staged = await stagedOf(context, { commit, newState });
+		return { ok: true, value: { ...staged, replaced } };
 	});
 }
 
