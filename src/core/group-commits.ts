@@ -185,7 +185,9 @@ async function followGroup(
 	if (rows) await followLink(tx, { ...rows, me: identity.account });
 	// Who is gone does not answer.
 	await giveUpAsking(tx, row.conversation, ({ device }) => !devices.has(device));
-	await followOwn(work, loaded, { after, told: { incoming: happening, by: happening.by } });
+	const told = { incoming: happening, by: happening.by };
+	const isMore = others.some((device) => !row.others.includes(device));
+	await followOwn(work, loaded, { after, told, isMore });
 	if (!before || before.people.some((account) => !after.people.includes(account))) {
 		await recountReceipts(tx, row.conversation);
 	}

@@ -203,15 +203,22 @@ export async function followOwn(
 	{
 		after,
 		told,
-	}: { readonly after: GroupSight; readonly told: Parameters<typeof learnDevices>[2] },
+		isMore = false,
+	}: {
+		readonly after: GroupSight;
+		readonly told: Parameters<typeof learnDevices>[2];
+		/** Somebody is new in it. */
+		readonly isMore?: boolean;
+	},
 ): Promise<void> {
 	const { devices: list } = after.context;
 	if (!list) return;
 	const { tx, identity } = work;
 	const before = (await tx.get('me', ONLY))?.devices?.sequence;
 	await learnDevices(work, { account: identity.account, list }, told);
-	// Who is new knows no way to this device yet.
-	if ((await tx.get('me', ONLY))?.devices?.sequence !== before) queueProfile(tx, row.conversation);
+	// Who is new knows no way to this device yet; that there is somebody new may have been told elsewhere before.
+	const isOther = (await tx.get('me', ONLY))?.devices?.sequence !== before;
+	if (isOther || isMore) queueProfile(tx, row.conversation);
 }
 
 /** This device changed the list: it brings the device into everything, or takes it out of everything. */

@@ -48,7 +48,7 @@ import {
 	type StagedRow,
 } from './records.ts';
 import { isNews, newConversation, putPerson, queueReceipt } from './threads.ts';
-import { catchUp } from './transfer.ts';
+import { catchUp, catchUpWithGroup } from './transfer.ts';
 
 /** Messages sent and not confirmed that one conversation may hold. */
 const MOST_CARRIED = 10_000;
@@ -319,6 +319,7 @@ async function joinGroup(
 		due: clock.now() + Math.floor(random.fraction() * spread),
 	});
 	await tellJoined(context, { row, state }, { incoming, by, byLink });
+	if (by === context.identity.account) await catchUpWithGroup(context, conversation);
 	return { row: (await tx.get('channels', row.channel)) ?? row, state };
 }
 

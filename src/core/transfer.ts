@@ -89,6 +89,20 @@ export async function catchUp(
 	if (row.queue.length === 0) askForMore(tx, me.self, next);
 }
 
+/**
+ * Another own device brought this one into a group: what was said there before is on its way with the whole history, or was
+ * said after that came by.
+ */
+export async function catchUpWithGroup(
+	work: Pick<Work, 'tx' | 'clock'>,
+	conversation: ConversationRow,
+): Promise<void> {
+	const { queue = [] } = (await work.tx.get('transfer', ONLY)) ?? {};
+	const whole = cursorOf('c', '', subjectOf(conversation) ?? '');
+	const isToCome = queue.some((cursor) => cursor.startsWith(HEAD) || cursor === whole);
+	if (!isToCome) await catchUp(work, conversation);
+}
+
 /** Where all that was asked for has come, the next turn begins. */
 export function withTurn(row: TransferRow, now: number): TransferRow {
 	const [turn, ...turns] = row.turns ?? [];

@@ -1,8 +1,11 @@
 // Several devices of one person in groups.
 import { describe, expect, test } from 'vitest';
-import { membersOf, smallGroup, stateOf, wordsIn } from '../support/world/group-people.ts';
+import type { DownFrame } from '../../src/protocol/frames.ts';
+import type { Device } from '../support/world/device.ts';
+import { foundBy, membersOf, smallGroup, stateOf, wordsIn } from '../support/world/group-people.ts';
 import { link } from '../support/world/own-devices.ts';
-import { deliveryOf } from '../support/world/people.ts';
+import { befriend, deliveryOf, say } from '../support/world/people.ts';
+import { World } from '../support/world/world.ts';
 
 describe('DE-5 own devices in a group', () => {
 	test('a second device is in it, counts as the same person, and both hear everything', async () => {
@@ -82,5 +85,64 @@ describe('DE-5 own devices in a group', () => {
 		await world.pass(60_000, 5_000);
 		for (const device of [ana, second, ben]) expect(await stateOf(group, device)).toBe('left');
 		expect(world.notes).toEqual([]);
+	});
+
+	test('DE-10 who is brought into a group later has what was said there before', async () => {
+		const { world, group: hut, devices } = await smallGroup(2, { direct: false });
+		const [ana, ben] = devices;
+		const second = await link(world, ana, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		// As if Ana did not know yet how to reach it.
+		await ana.openStore().transact((tx) => {
+			tx.delete('siblings', second.identity.device);
+			return Promise.resolve();
+		});
+		const people = [ben.identity.account];
+		const group = await foundBy(ana, { name: 'Cabin', people });
+		await group.say(ana, 'before');
+		await world.pass(5_000);
+		await hut.say(second, 'anything new?');
+		await second.client.setProfile({ name: 'Ana', picture: null });
+		await world.pass(180_000, 5_000);
+		await group.say(ben, 'after');
+		await world.pass(5_000);
+		for (const device of [ana, ben, second]) {
+			expect(await wordsIn(group, device)).toEqual(['before', 'after']);
+		}
+	});
+});
+
+describe('DE-6 the ways to own devices', () => {
+	/** The relay keeps what comes in this channel from a device, until `release`. */
+	function holdBack({ wire }: Device, channel: string | undefined): { release(): void } {
+		if (!wire) throw new Error('not connected');
+		const held: DownFrame[] = [];
+		let isHolding = true;
+		wire.lie((frame) => {
+			if (!isHolding) return [...held.splice(0), frame];
+			if (frame.type !== 'deliver' || frame.channel !== channel) return frame;
+			held.push(frame);
+			return [];
+		});
+		return { release: () => void (isHolding = false) };
+	}
+
+	test('a new device learns them also from one that had heard of it elsewhere before', async () => {
+		const world = new World({ seed: 4, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const second = await link(world, ana.device, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		const store = second.openStore();
+		const self = (await store.get('me', 'only'))?.self ?? '';
+		const channel = (await store.get('conversations', self as never))?.channels[0];
+		const { release } = holdBack(second, channel);
+		const third = await link(world, ana.device, 'Ana 3');
+		await world.pass(10_000);
+		expect((await store.get('me', 'only'))?.devices?.ids).toContain(third.identity.device);
+		release();
+		await say(ben, 'news for all of you');
+		await world.pass(20_000);
+		const known = await third.openStore().get('siblings', second.identity.device);
+		expect(known?.entrance).toBeDefined();
 	});
 });
