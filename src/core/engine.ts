@@ -17,7 +17,13 @@ import { hearOfLatecomers, syncInvites } from './invites.ts';
 import { createLanes } from './lanes.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPeerMesh, type PeerMesh } from './peers.ts';
-import { breakStuckChannels, mendChannels, tellProfile, upkeep } from './mending.ts';
+import {
+	breakStuckChannels,
+	giveUpEverything,
+	mendChannels,
+	tellProfile,
+	upkeep,
+} from './mending.ts';
 import type { LiveState } from './model.ts';
 import { lookAfterDevices } from './own-devices.ts';
 import { ASK_AGAIN_AFTER } from './transfer.ts';
@@ -235,7 +241,9 @@ class RunningEngine implements Engine {
 
 	async #leaveIfSignedOut(): Promise<void> {
 		const { signedOut } = (await this.#context.store.get('me', ONLY)) ?? {};
-		if (signedOut !== undefined) this.#leaveStage();
+		if (signedOut === undefined) return;
+		this.#leaveStage();
+		await giveUpEverything(this.#context);
 	}
 
 	/** The account was recovered on another device, or another took this one out: nothing is sent from here any more, and nothing fetched. */

@@ -13,7 +13,7 @@ import { isStale } from './contact-kit.ts';
 import type { EngineContext, Work } from './context.ts';
 import { isOutOfGroup } from './model.ts';
 import { ONLY, parkedKey, type ConversationRow } from './records.ts';
-import { missingIn } from './repairs.ts';
+import { giveUpAsking, missingIn } from './repairs.ts';
 
 const DAY = 24 * 60 * 60_000;
 /** Twice as long as a relay keeps mail by default: a twin cannot come later. */
@@ -99,6 +99,14 @@ export async function breakStuckChannels(context: EngineContext): Promise<void> 
 	const late = parked.filter(({ value }) => value.at < longAgo);
 	for (const channel of new Set(late.map(({ key }) => parkedKey.channel(key)))) {
 		await persist((tx) => breakChannel({ ...context, tx }, channel));
+	}
+}
+
+/** This device is not its person's any more: it is answered nothing, so what it still asked for is lost. */
+export async function giveUpEverything({ store, persist }: EngineContext): Promise<void> {
+	for (const { value } of await store.list('conversations', EVERYTHING)) {
+		if (value.unreadable.length === 0) continue;
+		await persist((tx) => giveUpAsking(tx, value.id, () => true));
 	}
 }
 

@@ -2,7 +2,14 @@
 import { describe, expect, test } from 'vitest';
 import type { DownFrame } from '../../src/protocol/frames.ts';
 import type { Device } from '../support/world/device.ts';
-import { foundBy, membersOf, smallGroup, stateOf, wordsIn } from '../support/world/group-people.ts';
+import {
+	foundBy,
+	gapsIn,
+	membersOf,
+	smallGroup,
+	stateOf,
+	wordsIn,
+} from '../support/world/group-people.ts';
 import { link } from '../support/world/own-devices.ts';
 import { befriend, deliveryOf, say } from '../support/world/people.ts';
 import { World } from '../support/world/world.ts';
@@ -61,6 +68,29 @@ describe('DE-5 own devices in a group', () => {
 		expect(await wordsIn(group, second)).toEqual([]);
 		expect(await membersOf(group, ben)).toBe('Ana owner, Ben member, Cleo member');
 		expect(await stateOf(group, ana)).toBe('open');
+	});
+
+	test('a device that is removed asks nobody any more for what it could not open', async () => {
+		const { world, group, devices } = await smallGroup(2, { direct: false });
+		const [ana, ben] = devices;
+		const second = await link(world, ana, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		second.crash();
+		await group.say(ben, 'are you there?');
+		await world.flush();
+		const [channel] =
+			(await second.openStore().get('conversations', await group.chat(second)))?.channels ?? [];
+		const rows = second.disk.shelves.get('trees');
+		expect(rows?.rows.delete(channel ?? '')).toBe(true);
+		if (rows) rows.sorted = undefined;
+		ben.crash();
+		await second.start();
+		await world.pass(60_000, 5_000);
+		expect(await gapsIn(group, second)).toEqual({ asked: 1, lost: 0 });
+		await ana.client.removeDevice(second.identity.device);
+		await world.pass(30_000, 2_000);
+		expect((await second.client.me())?.signedOut).toBeDefined();
+		expect(await gapsIn(group, second)).toEqual({ asked: 0, lost: 1 });
 	});
 
 	test('who leaves leaves with all devices', async () => {
@@ -134,7 +164,7 @@ describe('DE-6 the ways to own devices', () => {
 		await world.pass(90_000, 5_000);
 		const store = second.openStore();
 		const self = (await store.get('me', 'only'))?.self ?? '';
-		const channel = (await store.get('conversations', self as never))?.channels[0];
+		const channel = (await store.get('conversations', self))?.channels[0];
 		const { release } = holdBack(second, channel);
 		const third = await link(world, ana.device, 'Ana 3');
 		await world.pass(10_000);
