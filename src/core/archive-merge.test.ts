@@ -212,6 +212,25 @@ describe('a backup on a device that lives', () => {
 		});
 	});
 
+	test('what was lost elsewhere and heard here is no gap here', async () => {
+		const sam = await full();
+		const body = { kind: 'unreadable', state: 'lost' } as const;
+		const gaps = [4_001, 4_003].map((at) => messageOf(WITH_MAYA, at, { body }));
+		await put(sam, gaps);
+		await put(sam, [messageOf(WITH_MAYA, 4_002, { body })]);
+		const file = await backup(sam);
+		const other = await machine(SAM, 71);
+		const [heard] = gaps;
+		await other.store.transact((tx) => {
+			tx.put('seen', heard?.id as string, NOW);
+			return Promise.resolve();
+		});
+		await restore(other, file);
+		const { logs } = await shown(other);
+		const shownGaps = logs.flat().filter((each) => each.body.kind === 'unreadable');
+		expect(shownGaps.map(({ id }) => id)).toEqual([gaps[1]?.id]);
+	});
+
 	test('what had not left comes back as not sent, and once', async () => {
 		const sam = await full();
 		const waiting: Delivery = { kind: 'queued' };

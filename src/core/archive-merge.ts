@@ -189,7 +189,7 @@ export class Merge {
 	async #message(entry: MessageEntry): Promise<void> {
 		this.#read++;
 		const joined = this.#joined.get(entry.conversation);
-		if (!joined) return;
+		if (!joined || (await this.#wasHeard(entry))) return;
 		const { type: _type, delivery, ...rest } = entry;
 		this.#batch.push({
 			...rest,
@@ -200,6 +200,12 @@ export class Merge {
 			carrier: undefined,
 		});
 		if (this.#batch.length >= BATCH) await this.#flush();
+	}
+
+	/** A gap elsewhere, which is the envelope's that was never opened there: here it was, or it is of an own device. */
+	async #wasHeard({ id, body, mine }: MessageEntry): Promise<boolean> {
+		if (body.kind !== 'unreadable') return false;
+		return mine || (await this.#store.get('seen', id)) !== undefined;
 	}
 
 	async #flush(): Promise<void> {
