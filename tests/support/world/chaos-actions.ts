@@ -29,9 +29,14 @@ export interface Counts {
 	rotations: number;
 }
 
-export interface Run {
+/** What everything that fails needs. */
+export interface Stage {
 	readonly world: World;
 	readonly random: Seeded;
+	readonly counts: Counts;
+}
+
+export interface Run extends Stage {
 	readonly pairs: (readonly [Device, Device])[];
 	readonly said: Said[];
 	/** First words of two people who opened the same one-time link. */
@@ -40,12 +45,12 @@ export interface Run {
 	readonly names: Map<Device, string>;
 	/** Highest delivery seen of each message: it must never fall. */
 	readonly highest: Map<MessageId, number>;
-	readonly counts: Counts;
 }
 
-type Action = (run: Run) => Promise<void> | void;
+export type Action<In> = (run: In) => Promise<void> | void;
+export type Weighted<In> = readonly [number, Action<In>];
 
-const write: Action = async (run) => {
+const write: Action<Run> = async (run) => {
 	const { random } = run;
 	const [a, b] = random.pick(run.pairs);
 	const [by, to] = random.chance(0.5) ? [a, b] : [b, a];
@@ -56,7 +61,7 @@ const write: Action = async (run) => {
 	if (sent.ok) run.said.push({ by, to, id: sent.value, text });
 };
 
-const move: Action = async ({ world, random }) => {
+const move: Action<Stage> = async ({ world, random }) => {
 	for (let frames = random.below(12); frames >= 0; frames--) {
 		const wires = world.allWires().filter(({ waiting }) => waiting);
 		if (wires.length > 0) random.pick(wires).step(random.chance(0.5), random.chance(0.1));
@@ -64,11 +69,11 @@ const move: Action = async ({ world, random }) => {
 	}
 };
 
-const wait: Action = ({ world, random }) => {
+const wait: Action<Stage> = ({ world, random }) => {
 	world.clock.advance(Math.floor(10 ** (1 + random.fraction() * 3.6)));
 };
 
-const read: Action = async (run) => {
+const read: Action<Stage> = async (run) => {
 	const device = run.random.pick(run.world.devices);
 	if (!device.running || device.disk.full) return;
 	for (const { id, last } of await device.client.conversations()) {
@@ -76,7 +81,7 @@ const read: Action = async (run) => {
 	}
 };
 
-const rename: Action = async (run) => {
+const rename: Action<Run> = async (run) => {
 	const device = run.random.pick(run.world.devices);
 	if (!device.running || device.disk.full) return;
 	const name = `${device.name} v${run.random.below(1000)}`;
@@ -84,7 +89,7 @@ const rename: Action = async (run) => {
 	run.names.set(device, name);
 };
 
-const cut: Action = ({ world, random, counts }) => {
+const cut: Action<Stage> = ({ world, random, counts }) => {
 	const wires = world.allWires();
 	if (wires.length === 0) return;
 	counts.cuts++;
@@ -93,13 +98,13 @@ const cut: Action = ({ world, random, counts }) => {
 	else wire.cut();
 };
 
-const unplug: Action = ({ world, random }) => {
+const unplug: Action<Stage> = ({ world, random }) => {
 	const device = random.pick(world.devices);
 	device.offline = !device.offline;
 	if (device.offline) device.wire?.cut();
 };
 
-const crash: Action = ({ world, random, counts }) => {
+const crash: Action<Stage> = ({ world, random, counts }) => {
 	const devices = world.devices.filter((device) => device.running);
 	if (devices.length === 0) return;
 	counts.crashes++;
@@ -108,11 +113,11 @@ const crash: Action = ({ world, random, counts }) => {
 	else device.crash({ commitsLeft: random.below(4), made: random.chance(0.5) });
 };
 
-const restart: Action = async ({ world }) => {
-	for (const device of world.devices) if (!device.running) await device.start();
+const restart: Action<Stage> = async ({ world }) => {
+	for (const device of world.devices) if (device.isOff) await device.start();
 };
 
-const killRelay: Action = ({ world, random, counts }) => {
+const killRelay: Action<Stage> = ({ world, random, counts }) => {
 	if (!world.relay) world.startRelay();
 	else if (random.chance(0.5)) {
 		counts.relayKills++;
@@ -120,7 +125,7 @@ const killRelay: Action = ({ world, random, counts }) => {
 	}
 };
 
-const fillDisk: Action = ({ world, random }) => {
+const fillDisk: Action<Stage> = ({ world, random }) => {
 	if (random.chance(0.3)) {
 		world.relayDisk.full = !world.relayDisk.full;
 		return;
@@ -129,7 +134,7 @@ const fillDisk: Action = ({ world, random }) => {
 	device.disk.full = !device.disk.full;
 };
 
-const setClock: Action = ({ world, random }) => {
+const setClock: Action<Stage> = ({ world, random }) => {
 	random.pick(world.devices).skew = Math.round((random.fraction() * 2 - 1) * 24 * HOUR);
 };
 
@@ -137,7 +142,7 @@ const setClock: Action = ({ world, random }) => {
  * The state of one encrypted channel is lost, as a damaged database loses it; only at rest, as rows are. Before both sides
  * told how to found a channel with them nothing could replace it (core/DESIGN.md), so those are spared.
  */
-const loseState: Action = async ({ world, random, counts }) => {
+const loseState: Action<Run> = async ({ world, random, counts }) => {
 	const device = random.pick(world.devices);
 	device.crash();
 	const channels = await device.openStore().list('channels', { prefix: '', limit: 100 });
@@ -145,14 +150,17 @@ const loseState: Action = async ({ world, random, counts }) => {
 	for (const { key, value } of channels) {
 		if (await isReplaceable(world, device, value.conversation)) keys.push(key);
 	}
-	const shelf = device.disk.shelves.get(random.chance(0.7) ? 'trees' : 'channels');
-	const key = keys.length > 0 ? random.pick(keys) : '';
-	if (shelf?.rows.delete(key)) {
-		counts.losses++;
-		shelf.sorted = undefined;
-	}
+	if (damage(device, random, keys)) counts.losses++;
 	await device.start();
 };
+
+/** Takes the state of one of these channels off the disk of a device that is at rest; false if none was there. */
+export function damage({ disk }: Device, random: Seeded, channels: readonly string[]): boolean {
+	const shelf = disk.shelves.get(random.chance(0.7) ? 'trees' : 'channels');
+	const isThere = shelf?.rows.delete(channels.length > 0 ? random.pick(channels) : '') === true;
+	if (isThere) shelf.sorted = undefined;
+	return isThere;
+}
 
 async function isReplaceable(world: World, own: Device, chat: ConversationId): Promise<boolean> {
 	const account = (await own.openStore().get('conversations', chat))?.account;
@@ -166,7 +174,7 @@ async function isReplaceable(world: World, own: Device, chat: ConversationId): P
 }
 
 /** Both sides of a channel renew their keys at once; the relay lets one of them pass. */
-const rotateBoth: Action = async ({ random, pairs, counts }) => {
+const rotateBoth: Action<Run> = async ({ random, pairs, counts }) => {
 	counts.rotations++;
 	for (const device of random.pick(pairs)) {
 		const store = device.openStore();
@@ -185,12 +193,11 @@ const rotateBoth: Action = async ({ random, pairs, counts }) => {
 
 export const ACTIONS = { write, move };
 
-const WEIGHTS: readonly (readonly [number, Action])[] = [
-	[30, write],
+/** What fails around people who write, whoever they are. */
+export const FAULTS: readonly Weighted<Stage>[] = [
 	[45, move],
 	[12, wait],
 	[5, read],
-	[1, rename],
 	[4, cut],
 	[3, unplug],
 	[4, crash],
@@ -198,19 +205,21 @@ const WEIGHTS: readonly (readonly [number, Action])[] = [
 	[2, killRelay],
 	[2, fillDisk],
 	[1, setClock],
+];
+export const WEIGHTS: readonly Weighted<Run>[] = [
+	[30, write],
+	...FAULTS.slice(0, 3),
+	[1, rename],
+	...FAULTS.slice(3),
 	[1, loseState],
 	[1, rotateBoth],
 ];
-/** What fails around people who write, without what is about two of them. */
-export const FAULTS: readonly (readonly [number, Action])[] = WEIGHTS.filter(
-	([, action]) => ![write, rename, loseState, rotateBoth].includes(action),
-);
 
-export function choose(random: Seeded, among = WEIGHTS): Action {
-	let at = random.below(among.reduce((sum, [weight]) => sum + weight, 0));
+export function choose<In>(random: Seeded, among: readonly Weighted<In>[]): Action<In> {
+	let at = random.fraction() * among.reduce((sum, [weight]) => sum + weight, 0);
 	for (const [weight, action] of among) {
 		if (at < weight) return action;
 		at -= weight;
 	}
-	return move;
+	throw new Error('nothing to choose from');
 }

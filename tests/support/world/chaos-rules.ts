@@ -1,17 +1,20 @@
 // What must be true of the simulated world: after each step, and in the end. Each broken rule is one line.
-import type { ConversationId, Message } from '../../../src/core/model.ts';
+import type { Message } from '../../../src/core/model.ts';
 import type { ChannelRow, ConversationRow } from '../../../src/core/records.ts';
 import type { Run, Said } from './chaos-actions.ts';
 import type { Device } from './device.ts';
-import { chatWith } from './people.ts';
+import { chatWith, everythingIn } from './people.ts';
 
 const RANK: Record<string, number> = { queued: 0, failed: 0, sent: 1, delivered: 2, read: 3 };
 
-function rowsOf<Row>({ disk }: Device, store: 'channels' | 'conversations'): Row[] {
+export function rowsOf<Row>(
+	{ disk }: Device,
+	store: 'channels' | 'conversations' | 'groups' | 'me',
+): Row[] {
 	return [...(disk.shelves.get(store)?.rows.values() ?? [])].map(({ value }) => value as Row);
 }
 
-const countOf = (
+export const countOf = (
 	{ disk }: Device,
 	store: 'messages' | 'messageKeys' | 'carried' | 'parked' | 'outbox',
 ) => disk.shelves.get(store)?.rows.size ?? 0;
@@ -62,16 +65,6 @@ export async function complaints(run: Run): Promise<string[]> {
 	return found;
 }
 
-async function everything(device: Device, chat: ConversationId): Promise<Message[]> {
-	const all: Message[] = [];
-	for (let position = ''; ;) {
-		const page = await device.client.messages(chat, { at: 'after', position, limit: 200 });
-		all.push(...page.messages);
-		position = page.messages.at(-1)?.position ?? '';
-		if (!page.newerExist) return all;
-	}
-}
-
 async function differences(a: Device, b: Device): Promise<string[]> {
 	const found: string[] = [];
 	const logs: string[] = [];
@@ -84,7 +77,7 @@ async function differences(a: Device, b: Device): Promise<string[]> {
 			found.push(`${own.name} has no conversation with ${other.name}`);
 			continue;
 		}
-		const all = await everything(own, chat);
+		const all = await everythingIn(own, chat);
 		// Of the two who open one link the second is told of to its maker, and to nobody else (SPEC AD-8).
 		const warnings = all.filter(isWarning);
 		if (warnings.length > 1) found.push(`${own.name} is warned more than once`);

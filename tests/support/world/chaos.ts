@@ -1,6 +1,6 @@
 // One seeded run of the world: people write while everything that can fail does; then all is mended, and nothing may be
 // lost, doubled, out of order, unreadable or left over.
-import { ACTIONS, choose, type Counts, type Run } from './chaos-actions.ts';
+import { ACTIONS, choose, WEIGHTS, type Counts, type Run, type Stage } from './chaos-actions.ts';
 import { broken, complaints } from './chaos-rules.ts';
 import type { Device } from './device.ts';
 import { connect } from './people.ts';
@@ -35,7 +35,7 @@ export async function runChaos(seed: number): Promise<ChaosOutcome> {
 	if (run.random.chance(0.3)) await directPhase(run);
 	const found: string[] = [];
 	for (let steps = 40 + run.random.below(120); steps > 0 && found.length === 0; steps--) {
-		await choose(run.random)(run);
+		await choose(run.random, WEIGHTS)(run);
 		await world.settled();
 		found.push(...(await broken(run)));
 	}
@@ -122,7 +122,7 @@ async function directPhase(run: Run): Promise<void> {
 	world.startRelay();
 }
 
-export async function heal({ world, random }: Pick<Run, 'world' | 'random'>): Promise<void> {
+export async function heal({ world, random }: Pick<Stage, 'world' | 'random'>): Promise<void> {
 	if (!world.relay) world.startRelay();
 	world.relayDisk.full = false;
 	const everybody = random.chance(0.5);
@@ -130,8 +130,8 @@ export async function heal({ world, random }: Pick<Run, 'world' | 'random'>): Pr
 		device.offline = false;
 		device.disk.full = false;
 		device.spare();
-		if (everybody) device.crash();
-		if (!device.running) await device.start();
+		if (everybody && device.running) device.crash();
+		if (device.isOff) await device.start();
 		// Most put the app away, which spares the world its small talk.
 		if (random.chance(0.7)) device.engine?.setVisible(false);
 	}

@@ -5,12 +5,6 @@ import { capsuleKeeping } from '../../../src/core/capsule-keeper.ts';
 import { openClient, type Client } from '../../../src/core/client.ts';
 import { createGroupCrypto } from '../../../src/core/crypto/mls.ts';
 import { smallCrypto } from '../../../src/core/crypto/small-crypto.ts';
-import {
-	joinIdentity,
-	openAccount,
-	openIdentity,
-	restoreIdentity,
-} from '../../../src/core/crypto/identity.ts';
 import { createFiles } from '../../../src/core/hosts/files.ts';
 import { comeBackTo, recoveryWith } from '../../../src/core/hosts/recovery.ts';
 import { runEngine, type Engine } from '../../../src/core/engine.ts';
@@ -18,7 +12,6 @@ import { linkThisDevice } from '../../../src/core/linking.ts';
 import type { LiveState } from '../../../src/core/model.ts';
 import type {
 	AccountPort,
-	AccountSecret,
 	Clock,
 	GroupCrypto,
 	Identity,
@@ -30,9 +23,8 @@ import {
 	createMemoryStore,
 	type MemoryDisk,
 } from '../../../src/core/storage/memory-store.ts';
-import type { AccountId } from '../../../src/protocol/ids.ts';
 import { Seeded } from './seeded.ts';
-import { seededIdentity } from './seeded-identity.ts';
+import { anotherDevice, seededIdentity } from './seeded-identity.ts';
 import { HOST, RelayWire } from './wire.ts';
 import type { World } from './world.ts';
 
@@ -67,6 +59,8 @@ export class Device {
 	wire: RelayWire | undefined;
 	/** Runs as a service worker does: nothing of what takes long. */
 	inBackground = false;
+	/** Nobody is in this browser: not yet, or it was cleared. */
+	isBlank = false;
 	/** No network at all while set. */
 	offline = false;
 
@@ -89,6 +83,7 @@ export class Device {
 
 	/** First start of a person, or the return of their device after a crash. */
 	async start(): Promise<void> {
+		this.isBlank = false;
 		const clock = this.#clock();
 		this.#keys ??= await this.#newKeys(clock);
 		const { identity, groups, account } = this.#keys;
@@ -132,6 +127,7 @@ export class Device {
 
 	/** A browser with nobody in it; its person comes back with a code, and then `start`s. */
 	open(): void {
+		this.isBlank = true;
 		this.client = this.openClient();
 	}
 
@@ -169,7 +165,7 @@ export class Device {
 						crypto: smallCrypto,
 						relay: this.#relayLink(this.#life),
 						clock: this.#clock(),
-						restoreIdentity: (account, secret) => this.#adopt(restoreIdentity, account, secret),
+						restoreIdentity: (account, secret) => this.#adopt({ account, secret, joins: false }),
 					},
 					code,
 				),
@@ -180,7 +176,7 @@ export class Device {
 					relay: this.#relayLink(this.#life),
 					clock: this.#clock(),
 					random: this.#random,
-					joinIdentity: (account, secret) => this.#adopt(joinIdentity, account, secret),
+					joinIdentity: (account, secret) => this.#adopt({ account, secret, joins: true }),
 				}),
 			createIdentity: () => Promise.resolve(this.identity),
 		});
@@ -220,23 +216,41 @@ export class Device {
 		return this.engine !== undefined;
 	}
 
-	async #newKeys(clock: Clock): Promise<Keys> {
-		const named = { deviceName: this.name, created: clock.now() };
-		const identity = await seededIdentity(this.#random, named);
-		const groups = await createGroupCrypto({ identity, clock });
-		return { identity, account: identity.accountPort, groups };
+	/** Has somebody in it, and is closed. */
+	get isOff(): boolean {
+		return !this.running && !this.isBlank;
 	}
 
-	/** Keys of a person who comes back, or of one more device: made by the platform, so a run with them is not had again from its seed. */
-	async #adopt(make: typeof joinIdentity, account: AccountId, secret: AccountSecret) {
+	/** Its person's browser takes everything away. Nobody opens it again. */
+	clear(): void {
+		this.crash();
+		this.isBlank = true;
+	}
+
+	#named(clock: Clock) {
+		return { deviceName: this.name, created: clock.now() };
+	}
+
+	async #newKeys(clock: Clock): Promise<Keys> {
+		return this.#hold(await seededIdentity(this.#random, this.#named(clock)), clock);
+	}
+
+	/** Keys of a person who comes back, or of one more device. */
+	async #adopt(whose: Parameters<typeof anotherDevice>[2]): Promise<Identity | undefined> {
 		const clock = this.#clock();
-		const named = { deviceName: this.name, created: clock.now() };
-		const stored = await make(account, secret, named);
-		if (!stored) return undefined;
-		const identity = openIdentity(stored);
+		const { busy } = this.#world;
+		const made = busy.watch({ anotherDevice });
+		const identity = await made.anotherDevice(this.#random, this.#named(clock), whose);
+		if (identity) this.#keys = await this.#hold(identity, clock);
+		return identity;
+	}
+
+	async #hold(
+		identity: Identity & { readonly accountPort: AccountPort },
+		clock: Clock,
+	): Promise<Keys> {
 		const groups = await createGroupCrypto({ identity, clock });
-		this.#keys = { identity, account: openAccount(stored), groups };
-		return stored;
+		return { identity, account: identity.accountPort, groups };
 	}
 
 	#clock(): Clock {
@@ -283,7 +297,7 @@ export class Device {
 					return { send: () => false, close: () => undefined };
 				}
 				this.wire = new RelayWire(relay, this.name, handlers);
-				this.#world.wires.add(this.wire);
+				this.#world.plug(this, this.wire);
 				return this.wire.connection;
 			},
 			fetchCapsule: async (capsule) => {

@@ -1,10 +1,18 @@
 // Groups in the world: founding one, and what each of its members sees.
-import type { ConversationId, GroupIntention, Message, Written } from '../../../src/core/model.ts';
+import type {
+	AccountId,
+	ConversationId,
+	GroupIntention,
+	Message,
+	Written,
+} from '../../../src/core/model.ts';
 import type { Device } from './device.ts';
 import { connect } from './people.ts';
 import { World } from './world.ts';
 
 export interface TestGroup {
+	readonly id: string;
+	/** As it was founded. */
 	readonly name: string;
 	/** The conversation as this device knows it. */
 	chat(device: Device): Promise<ConversationId>;
@@ -38,26 +46,34 @@ export async function smallGroup(
 	return { world, group, devices: devices as unknown as Four };
 }
 
-/** A group of people who are known to its founder. */
+/** A group of people who are known to its founder, all of whom have come. */
 export async function groupAmong(
 	world: World,
 	founder: Device,
 	{ name, others }: { readonly name: string; readonly others: readonly Device[] },
 ): Promise<TestGroup> {
 	const people = others.map(({ identity }) => identity.account);
+	const group = await foundBy(founder, { name, people });
+	await world.flush();
+	await world.pass(40_000, 2_000);
+	return group;
+}
+
+/** A group that its founder has; nothing of it has moved. */
+export async function foundBy(
+	founder: Device,
+	{ name, people }: { readonly name: string; readonly people: readonly AccountId[] },
+): Promise<TestGroup> {
 	const created = await founder.client.createGroup({ name, picture: null, people });
 	if (!created.ok) throw new Error(`the group is refused: ${created.error.kind}`);
 	const id = (await founder.openStore().get('conversations', created.value))?.group ?? '';
-	await world.flush();
-	await world.pass(40_000, 2_000);
 	const chat = async (device: Device): Promise<ConversationId> => {
 		const row = await device.openStore().get('groups', id);
 		if (!row) throw new Error(`${device.name} does not know the group`);
 		return row.conversation;
 	};
 	return {
-		name,
-		chat,
+		...{ id, name, chat },
 		async want(device, intention) {
 			const outcome = await device.client.changeGroup(await chat(device), intention);
 			return outcome.ok ? 'ok' : outcome.error.kind;

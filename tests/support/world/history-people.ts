@@ -8,7 +8,7 @@ import { lastOrderOf } from '../../../src/core/positions.ts';
 import { outboxKey } from '../../../src/core/records.ts';
 import type { Device } from './device.ts';
 import { smallGroup, type TestGroup } from './group-people.ts';
-import { chatWith, connect } from './people.ts';
+import { chatWith, connect, everythingIn } from './people.ts';
 import type { World } from './world.ts';
 
 /** Three in a group, Ana its owner, and Zoe, whom only Ana knows. */
@@ -22,14 +22,7 @@ export async function withNewcomer(options: { readonly direct?: boolean } = {}) 
 
 /** Everything in the group's log, oldest first. */
 export async function allIn(group: TestGroup, device: Device): Promise<Message[]> {
-	const chat = await group.chat(device);
-	const all: Message[] = [];
-	for (let position = ''; ;) {
-		const page = await device.client.messages(chat, { at: 'after', position, limit: 200 });
-		all.push(...page.messages);
-		position = page.messages.at(-1)?.position ?? '';
-		if (!page.newerExist) return all;
-	}
+	return everythingIn(device, await group.chat(device));
 }
 
 /** Only what came as somebody's word for it: the texts, oldest first. */

@@ -1,5 +1,5 @@
 // What people do in the world, and what they should then see.
-import type { ConversationId, MessageId } from '../../../src/core/model.ts';
+import type { ConversationId, Message, MessageId } from '../../../src/core/model.ts';
 import { outboxKey, type ChannelRow } from '../../../src/core/records.ts';
 import type { Device } from './device.ts';
 import type { World } from './world.ts';
@@ -43,14 +43,20 @@ export async function chatWith(own: Device, other: Device): Promise<Conversation
 	)?.id;
 }
 
-export async function textsOf(device: Device, chat: ConversationId): Promise<string[]> {
-	const texts: string[] = [];
+/** All of a conversation, oldest first. */
+export async function everythingIn(device: Device, chat: ConversationId): Promise<Message[]> {
+	const all: Message[] = [];
 	for (let position = ''; ;) {
 		const page = await device.client.messages(chat, { at: 'after', position, limit: 200 });
-		for (const { body } of page.messages) texts.push(body.kind === 'text' ? body.text : body.kind);
+		all.push(...page.messages);
 		position = page.messages.at(-1)?.position ?? '';
-		if (!page.newerExist) return texts;
+		if (!page.newerExist) return all;
 	}
+}
+
+export async function textsOf(device: Device, chat: ConversationId): Promise<string[]> {
+	const all = await everythingIn(device, chat);
+	return all.map(({ body }) => (body.kind === 'text' ? body.text : body.kind));
 }
 
 export async function deliveryOf(device: Device, id: MessageId): Promise<string | undefined> {

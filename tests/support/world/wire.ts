@@ -9,7 +9,12 @@ import type {
 	RelayHandlers,
 } from '../../../src/core/ports.ts';
 import { parseCbor } from '../../../src/protocol/codec.ts';
-import { downFrames, upFrames, type DownFrame } from '../../../src/protocol/frames.ts';
+import {
+	downFrames,
+	upFrames,
+	type DownFrame,
+	type UpFrame,
+} from '../../../src/protocol/frames.ts';
 import type { DeviceId } from '../../../src/protocol/ids.ts';
 import { MAX_FRAME_BYTES } from '../../../src/protocol/limits.ts';
 
@@ -27,6 +32,9 @@ export interface Wire {
 	hang(): void;
 }
 
+/** What the device is told instead of a frame. */
+type Lie = (frame: DownFrame) => DownFrame | readonly DownFrame[];
+
 /** One device's socket to the relay, both ends of it. */
 export class RelayWire implements Wire {
 	readonly #up: Uint8Array[] = [];
@@ -34,7 +42,8 @@ export class RelayWire implements Wire {
 	readonly #handlers: RelayHandlers;
 	readonly #session;
 	#hanging = false;
-	#lie: (frame: DownFrame) => DownFrame = (frame) => frame;
+	#lie: Lie = (frame) => frame;
+	#overhear: (frame: UpFrame) => void = () => undefined;
 	open = true;
 
 	constructor(relay: Relay, network: string, handlers: RelayHandlers) {
@@ -71,8 +80,13 @@ export class RelayWire implements Wire {
 	}
 
 	/** From now on the device hears what `lie` makes of the relay's frames. */
-	lie(lie: (frame: DownFrame) => DownFrame): void {
+	lie(lie: Lie): void {
 		this.#lie = lie;
+	}
+
+	/** What the device asks of the relay, told to `hear` too. */
+	overhear(hear: (frame: UpFrame) => void): void {
+		this.#overhear = hear;
 	}
 
 	/** Frames on their way to the relay. */
@@ -83,7 +97,7 @@ export class RelayWire implements Wire {
 	step(first: boolean, twice: boolean): void {
 		if (first ? this.#up.length > 0 : this.#down.length === 0) {
 			const bytes = this.#up.shift();
-			if (bytes) this.#session.receive(bytes);
+			if (bytes) this.#rise(bytes);
 			return;
 		}
 		const bytes = this.#down.shift();
@@ -92,8 +106,15 @@ export class RelayWire implements Wire {
 		const decoded = downFrames.decode(bytes, MAX_FRAME_BYTES);
 		if (!decoded.ok)
 			throw new Error(`the relay sent what does not decode: ${JSON.stringify(parseCbor(bytes))}`);
-		this.#handlers.frame(this.#lie(decoded.value));
+		const heard = this.#lie(decoded.value);
+		for (const frame of 'type' in heard ? [heard] : heard) this.#handlers.frame(frame);
 		if (twice && decoded.value.type === 'deliver') this.#handlers.frame(decoded.value);
+	}
+
+	#rise(bytes: Uint8Array): void {
+		const decoded = upFrames.decode(bytes, MAX_FRAME_BYTES);
+		if (decoded.ok) this.#overhear(decoded.value);
+		this.#session.receive(bytes);
 	}
 
 	hang(): void {

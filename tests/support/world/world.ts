@@ -10,7 +10,7 @@ import { ManualClock } from '../manual-clock.ts';
 import { Busy, settled } from './busy.ts';
 import { Device } from './device.ts';
 import { Seeded } from './seeded.ts';
-import { PeerAir, type Wire } from './wire.ts';
+import { PeerAir, type RelayWire, type Wire } from './wire.ts';
 
 export interface WorldOptions {
 	readonly seed: number;
@@ -35,12 +35,16 @@ export class World {
 	readonly wires = new Set<Wire>();
 	readonly devices: Device[] = [];
 	readonly relayDisk = new MemoryDisk();
-	/** What the parts found worth a warning, for the report of a failure. */
+	/** What happened, and what the parts found worth a warning, for the report of a failure. */
 	readonly notes: string[] = [];
 	relay: Relay | undefined;
 	#store: MemoryStore | undefined;
 	readonly #skew: number;
 	readonly direct: boolean;
+	/** Looks at the world each time it has come to rest. */
+	observe: (() => void) | undefined;
+	/** A relay that lies, at each connection of a device. */
+	liar: ((device: Device, wire: RelayWire) => void) | undefined;
 
 	constructor({ seed, skew = 0, direct = true }: WorldOptions) {
 		this.direct = direct;
@@ -97,6 +101,12 @@ export class World {
 		for (const device of this.devices) device.wire?.cut();
 	}
 
+	/** A device is connected. */
+	plug(device: Device, wire: RelayWire): void {
+		this.wires.add(wire);
+		this.liar?.(device, wire);
+	}
+
 	/** A browser with nobody in it. */
 	addBlank(name: string): Device {
 		const device = new Device(this, name, 0);
@@ -128,8 +138,9 @@ export class World {
 		this.notes.push(`${device.name}: ${event} ${fields ? JSON.stringify(fields) : ''}`);
 	}
 
-	settled(): Promise<void> {
-		return settled(this.busy, this.#relayBusy);
+	async settled(): Promise<void> {
+		await settled(this.busy, this.#relayBusy);
+		this.observe?.();
 	}
 
 	allWires(): Wire[] {

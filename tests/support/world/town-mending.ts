@@ -1,0 +1,87 @@
+// What people do when all is over: whoever finds a group frozen, or somebody in it who came back by a code, does what the
+// screens offer for it.
+import type { Device } from './device.ts';
+import { accountOf, chatIn, devicesNow, standingIn } from './town.ts';
+import type { Person, Town, TownGroup } from './town.ts';
+
+/** Who may do it, what they see, and how. */
+interface Hand {
+	readonly person: Person;
+	readonly device: Device;
+	readonly role: string;
+	readonly standing: string;
+}
+
+const RANK: Readonly<Record<string, number>> = { owner: 2, admin: 1, member: 0 };
+const STUCK = ['frozen', 'restored'];
+
+/** One look at every group; true if somebody did something. */
+export async function mendGroups(town: Town): Promise<boolean> {
+	let isMended = false;
+	for (const group of town.groups) {
+		const stuck = await stuckIn(town, group);
+		if (stuck.size === 0) continue;
+		if (await mendOne(town, group, stuck)) isMended = true;
+	}
+	return isMended;
+}
+
+/** People with a device that does not follow the group any more. */
+async function stuckIn({ people }: Town, group: TownGroup): Promise<ReadonlySet<Person>> {
+	const stuck = new Set<Person>();
+	for (const person of people) {
+		for (const device of await devicesNow(person)) {
+			if (STUCK.includes(await standingIn(group, device))) stuck.add(person);
+		}
+	}
+	return stuck;
+}
+
+async function handsIn({ people }: Town, group: TownGroup): Promise<Hand[]> {
+	const hands: Hand[] = [];
+	for (const person of people) {
+		for (const device of await devicesNow(person)) {
+			const chat = await chatIn(group, device);
+			const members = chat ? await device.client.members(chat) : [];
+			const role = members.find(({ me }) => me)?.role ?? 'none';
+			hands.push({ person, device, role, standing: await standingIn(group, device) });
+		}
+	}
+	return hands.sort((a, b) => (RANK[b.role] ?? -1) - (RANK[a.role] ?? -1));
+}
+
+/** Who is still in it takes them out and in again; where nobody is who may, an admin founds it anew. */
+async function mendOne(town: Town, group: TownGroup, stuck: ReadonlySet<Person>): Promise<boolean> {
+	const hands = await handsIn(town, group);
+	const open = hands.find(({ person, role, standing }) => {
+		return standing === 'open' && role in RANK && role !== 'member' && !stuck.has(person);
+	});
+	if (open && (await bringBack(town, { group, by: open.device, stuck }))) return true;
+	const frozen = hands.find(({ role, standing }) => standing === 'frozen' && role !== 'member');
+	const chat = frozen && (await chatIn(group, frozen.device));
+	if (!frozen || !chat) return false;
+	for (const person of town.people) group.unsteady.add(person);
+	return (await frozen.device.client.changeGroup(chat, { kind: 'recreate' })).ok;
+}
+
+async function bringBack(
+	town: Town,
+	{
+		group,
+		by,
+		stuck,
+	}: { readonly group: TownGroup; readonly by: Device; readonly stuck: ReadonlySet<Person> },
+): Promise<boolean> {
+	const chat = await chatIn(group, by);
+	if (!chat) return false;
+	let isDone = false;
+	for (const person of stuck) {
+		const account = accountOf(person);
+		const { ok } = await by.client.changeGroup(chat, { kind: 'remove', account });
+		if (!ok) continue;
+		group.unsteady.add(person);
+		await by.client.changeGroup(chat, { kind: 'add', people: [account] });
+		isDone = true;
+	}
+	return isDone;
+}
