@@ -70,11 +70,15 @@ async function agreement(group: TownGroup, views: readonly View[]): Promise<stri
 	const members = one ? await one.device.client.members(await group.chat(one.device)) : [];
 	const roleOf = (person: Person) =>
 		members.find(({ account }) => account === accountOf(person))?.role;
-	const isMendable = inside.some(({ person }) => (roleOf(person) ?? 'member') !== 'member');
+	const known = new Set<string>();
+	for (const { person, device } of inside) {
+		if ((roleOf(person) ?? 'member') === 'member') continue;
+		for (const { account } of await device.client.contacts()) known.add(account);
+	}
 	for (const { person, device, standing, isListed, isIn } of views) {
 		const role = roleOf(person);
-		// Nobody can take the owner out and in again, and others only an admin (core/DESIGN.md, recovery codes).
-		const isStuck = person.cameBack && (role === 'owner' || !isMendable);
+		// Nobody can take the owner out and in again, and others only an admin who knows them (core/DESIGN.md).
+		const isStuck = person.cameBack && (role === 'owner' || !known.has(accountOf(person)));
 		if (standing === 'frozen') found.push(`${device.name} is frozen`);
 		else if (isListed && isIn !== (role !== undefined) && !isStuck) {
 			found.push(`${device.name} is ${standing} and ${role ?? 'not in it'}`);

@@ -53,10 +53,12 @@ async function handsIn({ people }: Town, group: TownGroup): Promise<Hand[]> {
 /** Who is still in it takes them out and in again; where nobody is who may, an admin founds it anew. */
 async function mendOne(town: Town, group: TownGroup, stuck: ReadonlySet<Person>): Promise<boolean> {
 	const hands = await handsIn(town, group);
-	const open = hands.find(({ person, role, standing }) => {
+	const open = hands.filter(({ person, role, standing }) => {
 		return standing === 'open' && role in RANK && role !== 'member' && !stuck.has(person);
 	});
-	if (open && (await bringBack(town, { group, by: open.device, stuck }))) return true;
+	let isDone = false;
+	for (const person of stuck) if (await bringBack(group, open, person)) isDone = true;
+	if (isDone) return true;
 	const frozen = hands.find(({ role, standing }) => standing === 'frozen' && role !== 'member');
 	const chat = frozen && (await chatIn(group, frozen.device));
 	if (!frozen || !chat) return false;
@@ -64,24 +66,22 @@ async function mendOne(town: Town, group: TownGroup, stuck: ReadonlySet<Person>)
 	return (await frozen.device.client.changeGroup(chat, { kind: 'recreate' })).ok;
 }
 
+/** By whoever may and has them as a contact: others know no more than the device they were in the group with. */
 async function bringBack(
-	town: Town,
-	{
-		group,
-		by,
-		stuck,
-	}: { readonly group: TownGroup; readonly by: Device; readonly stuck: ReadonlySet<Person> },
+	group: TownGroup,
+	hands: readonly Hand[],
+	person: Person,
 ): Promise<boolean> {
-	const chat = await chatIn(group, by);
-	if (!chat) return false;
-	let isDone = false;
-	for (const person of stuck) {
-		const account = accountOf(person);
+	const account = accountOf(person);
+	for (const { device: by } of hands) {
+		const chat = await chatIn(group, by);
+		const isContact = (await by.client.contacts()).some((each) => each.account === account);
+		if (!chat || !isContact) continue;
 		const { ok } = await by.client.changeGroup(chat, { kind: 'remove', account });
 		if (!ok) continue;
 		group.unsteady.add(person);
 		await by.client.changeGroup(chat, { kind: 'add', people: [account] });
-		isDone = true;
+		return true;
 	}
-	return isDone;
+	return false;
 }
