@@ -39,10 +39,7 @@ export async function chooseTarget({
 	}
 }
 
-async function writeTo(
-	handle: FileSystemFileHandle,
-	chunks: Pieces,
-): Promise<number> {
+async function writeTo(handle: FileSystemFileHandle, chunks: Pieces): Promise<number> {
 	const file = await handle.createWritable();
 	let size = 0;
 	try {
@@ -60,11 +57,7 @@ async function writeTo(
 }
 
 /** Parts of a blob may rest on the disk; they are joined by the browser, not here. */
-async function download(
-	chunks: Pieces,
-	name: string,
-	type: string,
-): Promise<number> {
+async function download(chunks: Pieces, name: string, type: string): Promise<number> {
 	let file = new Blob([], { type });
 	let parts: Uint8Array<ArrayBuffer>[] = [];
 	for await (const chunk of chunks) {
