@@ -5,6 +5,7 @@ import { idFrom } from '../protocol/ids.ts';
 import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { isBlocked } from './blocking.ts';
+import { queueProfile } from './channels.ts';
 import type { Work } from './context.ts';
 import { claimedAuthor } from './group-sight.ts';
 import type { Incoming } from './incoming.ts';
@@ -269,6 +270,8 @@ export async function answerRepair(
 		if (!(await queueAgain(tx, { row, key, replaces: undefined }))) counts.push(count);
 	}
 	if (envelopes.length + counts.length === 0) return;
+	// It was no message; it may have been this person's name, which nobody counts and nobody would miss.
+	if (envelopes.length > 0) queueProfile(tx, row.conversation);
 	const key = outboxKey.settled(row.conversation);
 	const waiting = await tx.get('outbox', key);
 	const before = waiting?.kind === 'settled' ? waiting : { envelopes: [], counts: [] };

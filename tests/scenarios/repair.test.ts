@@ -67,6 +67,24 @@ test('CO-7 an envelope that cannot be opened: a placeholder, and it mends itself
 	expect(world.relayDisk.waiting).toBe(0);
 });
 
+test('CO-7 a name that cannot be opened is told again', async () => {
+	const { world, ana, ben } = await pair(64);
+	ben.device.crash();
+	await ana.device.client.setProfile({ name: 'Ana Maria', picture: null });
+	await world.pass(5_000);
+	const waiting = tamper(world, ben, (message) => {
+		const body = message.body.slice();
+		body[body.length - 1] = (body.at(-1) ?? 0) ^ 1;
+		return { ...message, body };
+	});
+	expect(waiting).toBe(1);
+	await ben.device.start();
+	await world.pass(30_000, 5_000);
+	const seen = await ben.device.client.conversation(ben.chat);
+	expect(seen?.subject).toMatchObject({ person: { profile: { name: 'Ana Maria' } } });
+	expect(seen?.unread).toBe(0);
+});
+
 test('an envelope that nobody can send again says so in the end', async () => {
 	const { world, ana, ben } = await pair(69);
 	ben.device.crash();
