@@ -157,6 +157,43 @@ test('bringing back twice, or where all of it still is, doubles nothing', async 
 	await ana.expectOnce(said);
 });
 
+test('one backup brought back in two browsers makes two who each speak for themselves', async ({
+	newPerson,
+}) => {
+	test.slow();
+	const ana = await downloads(await newPerson());
+	const ben = await newPerson();
+	const said = await conversation(ana, ben);
+	const backup = await backUp(ana);
+	await ben.visit('/');
+	const link = await ben.link();
+	const before = await ben.countConversations();
+	for (const name of ['First', 'Second']) {
+		const copy = await newPerson();
+		await copy.start(name);
+		await copy.visit('/settings/backup');
+		await bringBack(copy, backup);
+		await copy.visit('/');
+		await look(copy, 'Ben Okafor');
+		await copy.expectOnce(said);
+		await copy.visit(link);
+		await copy.send(`I am the ${name}`);
+		await ben.visit('/');
+		await ben.open(name);
+		await ben.expectOnce([`I am the ${name}`]);
+		await ben.send(`so you are the ${name}`);
+		await copy.expectOnce([`I am the ${name}`, `so you are the ${name}`]);
+	}
+	await ben.visit('/');
+	await expect(ben.conversations).toHaveCount(before + 2);
+	// Who made the backup is nobody else than before.
+	await ana.visit('/');
+	await ana.open('Ben Okafor');
+	await ana.send('and I am still Ana');
+	await ben.open('Ana Lindqvist');
+	await ben.expectOnce([...said, 'and I am still Ana']);
+});
+
 test('what does not open says why, and writes nothing', async ({ newPerson }) => {
 	test.slow();
 	const ana = await downloads(await newPerson());

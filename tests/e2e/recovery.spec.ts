@@ -1,5 +1,6 @@
 // The browser forgets, and a code brings the person back.
 import { expect, meet, test, type Person } from './fixtures.ts';
+import { makeGroup } from './group-people.ts';
 
 /** Makes a recovery code as a person does, and returns it once the relay keeps what it brings back. */
 async function makeCode(person: Person): Promise<string> {
@@ -89,4 +90,29 @@ test('in a new browser, and the old one says that it is signed out', async ({ ne
 	await expect(again.page.getByText(/^Everything is kept/)).toBeVisible({ timeout: 30_000 });
 	await ana.visit('/');
 	await expect(ana.page.getByText('This browser was signed out')).toBeVisible();
+});
+
+test('DE-13 with the code the groups come back, too, as soon as somebody in them is there', async ({
+	newPerson,
+}) => {
+	test.slow();
+	const [ana, ben, cem] = [await newPerson(), await newPerson(), await newPerson()];
+	await makeGroup([ana, ben, cem], 'Hut weekend');
+	await ana.send('who brings the firewood?');
+	await expect(ben.message('who brings the firewood?')).toBeVisible();
+	const code = await makeCode(ben);
+	await ana.page.goto('about:blank');
+	await clearStorage(ben);
+	await ben.visit('/');
+	await ben.page.getByRole('button', { name: /I have a recovery code/ }).click();
+	await ben.page.getByRole('textbox', { name: 'Your recovery code' }).fill(code);
+	await ben.page.getByRole('button', { name: 'Come back' }).click();
+	const list = ben.page.getByRole('navigation', { name: 'Conversations' });
+	await list.getByRole('link').filter({ hasText: 'Hut weekend' }).click();
+	await expect(ben.page.getByText(/It opens again by itself/)).toBeVisible();
+	await ana.visit('/');
+	await ana.open('Hut weekend');
+	await expect(ben.composer).toBeVisible({ timeout: 30_000 });
+	await ben.send('I do');
+	for (const other of [ana, cem]) await expect(other.message('I do')).toBeVisible();
 });

@@ -63,6 +63,40 @@ for (const how of ['closed', 'crashed'] as const) {
 	});
 }
 
+test('twelve tabs at once are one device, and whichever is closed, nothing is lost or doubled', async ({
+	newPerson,
+	relay,
+}) => {
+	test.slow();
+	const ana = await newPerson();
+	const ben = await newPerson();
+	await meet(ana, ben);
+	const url = ben.page.url();
+	const more = await Promise.all(
+		Array.from({ length: 11 }, async () => {
+			const tab = await ben.context.newPage();
+			await tab.goto(url);
+			return tab;
+		}),
+	);
+	const tabs = [ben.page, ...more];
+	const said: string[] = [];
+	// The one that leads first: each time another has to take over while something is on its way.
+	while (tabs.length > 1) {
+		const text = `while ${tabs.length} were open`;
+		said.push(text);
+		await Promise.all([ana.send(text), tabs.shift()?.close()]);
+	}
+	const [last] = tabs;
+	if (!last) throw new Error('no tab is left');
+	ben.page = last;
+	await ben.expectOnce(said);
+	await ben.send('and one is left');
+	await ana.expectOnce([...said, 'and one is left']);
+	await expect(ana.message(said.at(-1) ?? '', 'Read')).toBeVisible();
+	await expect.poll(() => connectionsAt(relay.origin)).toBe(2);
+});
+
 test('a draft is kept per conversation, over a reload and in the other tab', async ({
 	newPerson,
 }) => {

@@ -154,3 +154,30 @@ test('a newcomer has one link of their own, in every tab and at every visit', as
 	await expect(ana.page.getByRole('button', { name: 'Take back' })).toHaveCount(1);
 	expect(await ana.link()).not.toBe(link);
 });
+
+test('AD-8 who comes second by a link for one is told so, and so is its maker', async ({
+	newPerson,
+}) => {
+	const [ana, ben, cem] = [await newPerson(), await newPerson(), await newPerson()];
+	await ana.start('Ana Lindqvist');
+	const link = await ana.oneTimeLink();
+	await ben.visit(link);
+	await ben.page.getByRole('textbox', { name: 'Your name' }).fill('Ben Okafor');
+	await ben.send('hello Ana');
+	await ana.visit('/');
+	await ana.open('Ben Okafor');
+	await expect(ana.message('hello Ana')).toBeVisible();
+	// Whoever used it may come by it again.
+	await ben.visit(link);
+	await expect(ben.message('hello Ana')).toBeVisible();
+	const warning = ana.page.getByRole('log').getByText(/Somebody else opened the link/);
+	await ana.page.reload();
+	await expect(ana.message('hello Ana')).toBeVisible();
+	await expect(warning).toHaveCount(0);
+	await cem.visit(link);
+	await expect(cem.page.getByText('This link was already used')).toBeVisible();
+	await ana.page.reload();
+	await expect(warning).toBeVisible();
+	await ana.page.getByRole('link', { name: 'Compare', exact: true }).click();
+	await expect(ana.page.getByText(/safety number/i).first()).toBeVisible();
+});
