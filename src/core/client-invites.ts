@@ -47,19 +47,22 @@ interface Looked {
 export function createInviteDoor(ports: ClientPorts): InviteDoor {
 	const { store } = ports;
 	/** What the last preview found, so that accepting it does not ask again. */
-	let last: { readonly fragment: string; readonly looked: Looked } | undefined;
+	let last: { readonly fragment: string; readonly found: Looked | ConversationId } | undefined;
 
 	async function preview(fragment: string): Promise<InvitePreview> {
 		const keys = await keysOf(ports, fragment);
 		if (!keys) return { kind: 'broken' };
 		const begun = await begunBy(store, keys.address);
-		if (begun) return begun;
+		if (begun) {
+			last = { fragment, found: begun.existing };
+			return begun;
+		}
 		const looked = await lookBehind(ports, keys);
 		if ('kind' in looked) return looked;
 		const { card } = looked;
 		const me = await store.get('me', ONLY);
 		if (me?.account === card.account) return { kind: 'own' };
-		last = { fragment, looked };
+		last = { fragment, found: looked };
 		if (card.type === 'groupCard') return previewGroup(store, card);
 		const { account, profile, welcome } = card;
 		const existing = (await store.get('people', account))?.conversation;
@@ -81,11 +84,9 @@ export function createInviteDoor(ports: ClientPorts): InviteDoor {
 			const shown = last?.fragment === fragment ? undefined : await preview(fragment);
 			if (shown && shown.kind !== 'open' && shown.kind !== 'group')
 				return { ok: false, error: shown };
-			if (last?.fragment !== fragment) {
-				const begun = shown?.kind === 'open' ? shown.existing : undefined;
-				return begun ? { ok: true, value: begun } : { ok: false, error: { kind: 'broken' } };
-			}
-			const { address, card } = last.looked;
+			if (last?.fragment !== fragment) return { ok: false, error: { kind: 'broken' } };
+			if (typeof last.found === 'string') return { ok: true, value: last.found };
+			const { address, card } = last.found;
 			const looked = { ports, address };
 			if (card.type === 'card') return { ok: true, value: await begin(looked, card) };
 			return { ok: true, value: await ask(looked, card) };
@@ -150,7 +151,7 @@ async function keysOf({ crypto }: ClientPorts, fragment: string): Promise<LinkKe
 }
 
 /** Who came by this link before goes where it led them, and is not taken for somebody else who comes late (SPEC AD-8). */
-async function begunBy(store: Store, address: Address): Promise<InvitePreview | undefined> {
+async function begunBy(store: Store, address: Address) {
 	const all = await store.list('conversations', { prefix: '', limit: MOST_CONVERSATIONS });
 	const here = all.find(({ value: { entry, state } }) => {
 		return entry?.address === address && state.kind === 'open';
@@ -158,7 +159,7 @@ async function begunBy(store: Store, address: Address): Promise<InvitePreview | 
 	const person = await store.get('people', here?.account ?? '');
 	if (!here || !person) return undefined;
 	const { account, profile } = person;
-	return { kind: 'open', account, profile, welcome: '', existing: here.id };
+	return { kind: 'open' as const, account, profile, welcome: '', existing: here.id };
 }
 
 async function lookBehind(

@@ -160,7 +160,8 @@ function isSameWish(a: { readonly kind: string }, b: DeviceIntention): boolean {
  */
 export async function bringBack({ tx }: Work, account: AccountId): Promise<void> {
 	const person = await tx.get('people', account);
-	if (!person?.devices) return;
+	// Whose list never changed has nothing to come back from: most people, and their groups need not be looked through.
+	if (!person?.devices || person.devices.sequence === 0) return;
 	for (const { value } of await tx.list('groups', EVERYTHING)) {
 		const theirs = Object.entries(value.mending?.devices ?? {}).filter(
 			([, owner]) => owner === account,
