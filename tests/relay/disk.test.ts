@@ -75,6 +75,7 @@ describe('a full disk', () => {
 	it.runIf(process.getuid?.() === 0)(
 		'ER-2 MB-2 of the system refuses with busy, loses nothing accepted, and ends by itself',
 		async (context) => {
+			// Where mounting is forbidden, the limit of our own in the next test is what is left to try.
 			if (!mounted()) context.skip('no file system may be mounted here');
 			const ballast = join(directory, 'ballast');
 			try {
