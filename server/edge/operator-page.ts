@@ -25,7 +25,7 @@ export interface OperatorFigures {
 }
 
 const STYLE =
-	'body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem;color-scheme:light dark}table{border-collapse:collapse;width:100%;margin-bottom:1.5rem}th{text-align:start;font-weight:400}td{text-align:end;font-variant-numeric:tabular-nums}tr{border-bottom:1px solid #8884}caption{text-align:start;font-weight:600}';
+	':root{color-scheme:light dark}body{font:1rem/1.5 system-ui,sans-serif;max-width:40rem;margin:2rem auto;padding:0 1rem}table{border-collapse:collapse;width:100%;margin-bottom:1.5rem}th{text-align:start;font-weight:400}td{text-align:end;white-space:nowrap;font-variant-numeric:tabular-nums}tr{border-bottom:1px solid #8884}caption{text-align:start;font-weight:600}';
 
 /** Nothing but its own style. */
 export const OPERATOR_POLICY = `default-src 'none'; style-src 'sha256-${createHash('sha256').update(STYLE).digest('base64')}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'`;
