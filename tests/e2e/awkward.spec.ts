@@ -236,3 +236,24 @@ test('a run of joined letters lays out at once, and a paste of megabytes never r
 	await ana.composer.press('Enter');
 	await expect(ana.message('kept, and more')).toBeVisible();
 });
+
+test('a setting that cannot be kept says so, and the switch goes back', async ({ newPerson }) => {
+	const ana = await newPerson();
+	await ana.start('Ana');
+	await ana.visit('/settings/privacy');
+	await ana.page.evaluate(() => {
+		const full = () => {
+			throw new DOMException('no room', 'QuotaExceededError');
+		};
+		Object.assign(IDBObjectStore.prototype, { add: full, put: full });
+	});
+	const hidden = ana.page.getByRole('switch', { name: /Always use the relay/ });
+	await hidden.click();
+	await expect(ana.page.getByText('This setting could not be saved.')).toBeVisible();
+	await expect(hidden).not.toBeChecked();
+	await ana.visit('/settings/privacy');
+	await hidden.check();
+	await expect(hidden).toHaveAttribute('aria-busy', 'false');
+	await ana.page.reload();
+	await expect(hidden).toBeChecked();
+});

@@ -55,7 +55,9 @@ export class Person {
 	async neverDirect(): Promise<void> {
 		const { href } = new URL(this.page.url());
 		await this.visit('/settings/privacy');
-		await this.page.getByRole('switch', { name: /Always use the relay/ }).check();
+		const hidden = this.page.getByRole('switch', { name: /Always use the relay/ });
+		await hidden.check();
+		await expect(hidden).toHaveAttribute('aria-busy', 'false');
 		await this.visit(href);
 	}
 

@@ -21,6 +21,7 @@ import {
 	type Settings,
 	type StorageCondition,
 } from '../../core/model.ts';
+import { m } from '../paraglide/messages.js';
 import { createCanary, localStorageIfAllowed, type Canary, type Visit } from '../browser/canary.ts';
 import { coalesce } from './coalesce.ts';
 import { Groups } from './groups.svelte.ts';
@@ -158,10 +159,16 @@ export class App {
 		await this.#readInvites();
 	}
 
+	/** Resolves once it is kept. Where it cannot be, the screen shows again what is, and says so. */
 	async change(settings: Partial<Settings>): Promise<void> {
 		// On screen at once; the store's own notice confirms it.
 		this.#useSettings({ ...this.settings, ...settings });
-		await this.client.changeSettings(settings);
+		try {
+			await this.client.changeSettings(settings);
+		} catch {
+			this.#useSettings(await this.client.settings());
+			this.toasts.show(m.setting_failed());
+		}
 	}
 
 	conversation(id: ConversationId): Conversation | undefined {
