@@ -62,10 +62,10 @@ export async function lookAhead({ tx }: Work, said: Said): Promise<void> {
 	if (!said.ok) return;
 	const content = said.value;
 	// Twins are rare: one is noticed by the commit.
-	if (content.type === 'text') tx.presumeAbsent('messageKeys', content.message);
+	if (content.type === 'text') tx.presumeNew(content.message);
 	if (content.type === 'receipt') {
 		const ids = [...content.delivered, ...content.read];
-		const keys = await Promise.all(ids.map((id) => tx.get('messageKeys', id)));
+		const keys = await Promise.all(ids.map((id) => tx.locate(id)));
 		await Promise.all(keys.flatMap((key) => (key === undefined ? [] : [tx.get('messages', key)])));
 	}
 }
@@ -100,7 +100,7 @@ async function applyUnheard(work: Work, message: OpenedMessage, said: Said): Pro
 	const content = said.value;
 	if (content.type !== 'text') return applyDecoded(work, { ...message, quiet: true }, content);
 	if (content.replaces) await removeUnreadable(tx, row.conversation, [content.replaces]);
-	if ((await tx.get('messageKeys', content.message)) === undefined) {
+	if ((await tx.locate(content.message)) === undefined) {
 		tx.put('seen', content.message, relayTime());
 	}
 	return countOnly(tx, row, { device: opened.sender.device, count: content.count });
@@ -263,7 +263,7 @@ async function applyReceipt(
 	const raise = async (ids: readonly MessageId[], kind: 'delivered' | 'read') => {
 		for (const id of ids) {
 			// A receipt speaks for its own conversation only.
-			const key = await tx.get('messageKeys', id);
+			const key = await tx.locate(id);
 			if (!key?.startsWith(`${conversation}/`)) continue;
 			if (isGroup) await noteReceipt(tx, id, { by, kind });
 			else await raiseDelivery(tx, id, { kind });

@@ -3,6 +3,7 @@ import { importChat } from './chat-import.ts';
 import { createQueries } from './client-queries.ts';
 import { smallCrypto } from './crypto/small-crypto.ts';
 import { createFiles } from './hosts/files.ts';
+import type { EnvelopeId } from '../protocol/ids.ts';
 import type { AccountId, ConversationId, Delivery, Report } from './model.ts';
 import type { Store } from './ports.ts';
 import { messageKey, type BlockRow } from './records.ts';
@@ -222,7 +223,8 @@ describe('a backup on a device that lives', () => {
 		const other = await machine(SAM, 71);
 		const [heard] = gaps;
 		await other.store.transact((tx) => {
-			tx.put('seen', heard?.id as string, NOW);
+			const envelopes = [heard?.id as string as EnvelopeId];
+			tx.put('heard', 'channel/00000000', { envelopes, at: NOW });
 			return Promise.resolve();
 		});
 		await restore(other, file);

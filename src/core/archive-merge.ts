@@ -5,6 +5,7 @@ import {
 	type AccountId,
 	type ConversationId,
 	type DeviceId,
+	type EnvelopeId,
 } from '../protocol/ids.ts';
 import type {
 	AboutEntry,
@@ -17,6 +18,7 @@ import type {
 	PersonEntry,
 } from './archive-entries.ts';
 import { keepBlock } from './blocking.ts';
+import { heardIn } from './heard.ts';
 import { BATCH, endOf, History, newestIn, unreadIn } from './histories.ts';
 import { DEFAULT_SETTINGS, type Delivery, type Report, type Settings } from './model.ts';
 import { highestOf } from './positions.ts';
@@ -66,6 +68,8 @@ export class Merge {
 	readonly #isMirror: boolean;
 	#sameSelf = false;
 	#batch: MessageRow[] = [];
+	/** Envelopes that came here; read for the first gap. */
+	#heard: Promise<ReadonlySet<EnvelopeId>> | undefined;
 	#read = 0;
 
 	constructor(
@@ -154,7 +158,7 @@ export class Merge {
 		const range = { prefix: '', limit: MOST_CONVERSATIONS };
 		const rows = await this.#store.list('conversations', range);
 		// On an empty device nothing has to be looked up.
-		const known = await this.#store.list('messageKeys', { prefix: '', limit: 1 });
+		const known = await this.#store.list('messages', { prefix: '', limit: 1 });
 		if (known.length === 0) this.#history = new History(this.#store, { nothingKnown: true });
 		const notes = rows.find(({ value }) => !value.account && !value.group && !value.imported);
 		this.#notes = notes?.value.id;
@@ -205,7 +209,11 @@ export class Merge {
 	/** A gap elsewhere, which is the envelope's that was never opened there: here it was, or it is of an own device. */
 	async #wasHeard({ id, body, mine }: MessageEntry): Promise<boolean> {
 		if (body.kind !== 'unreadable') return false;
-		return mine || (await this.#store.get('seen', id)) !== undefined;
+		if (mine) return true;
+		this.#heard ??= heardIn(this.#store, '');
+		// A gap has the id of its envelope; before there were pages each had a row.
+		const isHeard = (await this.#heard).has(id as string as EnvelopeId);
+		return isHeard || (await this.#store.get('seen', id)) !== undefined;
 	}
 
 	async #flush(): Promise<void> {

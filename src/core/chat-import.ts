@@ -134,7 +134,7 @@ async function conversationFor(
 		if (value.imported?.source !== chat.source) continue;
 		const found = await Promise.all(
 			samples.map(async (key) => {
-				return ports.store.get('messageKeys', await messageId(ports, value.id, key));
+				return ports.store.locate(await messageId(ports, value.id, key));
 			}),
 		);
 		const count = found.filter((key) => key !== undefined).length;

@@ -240,7 +240,7 @@ function mentionsIn({ text, mentions }: Written, group: GroupRow | undefined): W
 }
 
 async function failedMessage(tx: Transaction, id: MessageId): Promise<MessageRow | undefined> {
-	const key = await tx.get('messageKeys', id);
+	const key = await tx.locate(id);
 	const message = key === undefined ? undefined : await tx.get('messages', key);
 	return message?.delivery.kind === 'failed' ? message : undefined;
 }
@@ -286,7 +286,7 @@ async function notOfBlocked(tx: Transaction, ids: readonly MessageId[]): Promise
 	if ((await blockedPeople(tx)).size === 0) return [...ids];
 	const told: MessageId[] = [];
 	for (const id of ids) {
-		const message = await tx.get('messages', (await tx.get('messageKeys', id)) ?? '');
+		const message = await tx.get('messages', (await tx.locate(id)) ?? '');
 		if (message && !(await isBlocked(tx, message.author))) told.push(id);
 	}
 	return told;

@@ -143,7 +143,7 @@ export function createQueries(store: Store): Queries {
 			return pageOf(store, id, { ...request, limit });
 		},
 		async message(id) {
-			const key = await store.get('messageKeys', id);
+			const key = await store.locate(id);
 			const row = key === undefined ? undefined : await store.get('messages', key);
 			return row && viewMessage(row);
 		},

@@ -76,7 +76,6 @@ async function empty(tx: Transaction, request: ConversationRow, now: number): Pr
 	const range = { prefix: inConversation(request.id), limit: MOST_ROWS };
 	for (const { key, value } of await tx.list('messages', range)) {
 		tx.delete('messages', key);
-		tx.delete('messageKeys', value.id);
 		tx.put('seen', value.id, now);
 	}
 	for (const { key } of await tx.list('outbox', range)) tx.delete('outbox', key);

@@ -33,7 +33,7 @@ export async function noteReceipt(
 /** Raises the delivery of a message to what its receipts say. */
 export async function countReceipts(tx: Transaction, id: MessageId): Promise<void> {
 	const row = await tx.get('receipts', id);
-	const key = await tx.get('messageKeys', id);
+	const key = await tx.locate(id);
 	const message = key === undefined ? undefined : await tx.get('messages', key);
 	if (!row || !message || message.delivery.kind === 'queued') return;
 	if (message.delivery.kind === 'failed') return;

@@ -59,7 +59,6 @@ export class History {
 				if (key !== undefined || fresh.has(row.id)) continue;
 				const place = messageKey(row.conversation, row.position);
 				tx.put('messages', place, row);
-				tx.put('messageKeys', row.id, place);
 				fresh.set(row.id, place);
 			}
 			return fresh;
@@ -74,8 +73,9 @@ export class History {
 
 	#find(tx: Transaction, id: MessageId): Promise<string | undefined> {
 		const own = this.#added.get(id);
-		if (own !== undefined || this.#nothingKnown) return Promise.resolve(own);
-		return tx.get('messageKeys', id);
+		if (own !== undefined) return Promise.resolve(own);
+		if (this.#nothingKnown) tx.presumeNew(id);
+		return tx.locate(id);
 	}
 
 	/** Runs what completes the writing; everything that was added goes if there is no room for it. */
@@ -92,9 +92,8 @@ export class History {
 		this.#added.clear();
 		for (let at = 0; at < all.length; at += BATCH) {
 			await this.#store.transact((tx) => {
-				for (const [id, key] of all.slice(at, at + BATCH)) {
+				for (const [, key] of all.slice(at, at + BATCH)) {
 					tx.delete('messages', key);
-					tx.delete('messageKeys', id);
 				}
 				return Promise.resolve();
 			});
@@ -152,9 +151,8 @@ export async function removeConversation(store: Store, id: ConversationId): Prom
 	for (;;) {
 		const outcome = await store.transact(async (tx) => {
 			const rows = await tx.list('messages', { prefix: inConversation(id), limit: BATCH });
-			for (const { key, value } of rows) {
+			for (const { key } of rows) {
 				tx.delete('messages', key);
-				tx.delete('messageKeys', value.id);
 			}
 			return rows.length;
 		});

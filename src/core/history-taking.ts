@@ -37,7 +37,7 @@ export async function takeHistory(
 	});
 	if (joined.isComplete || relayTime() > joined.at + TAKEN_WITHIN) return;
 	// Asked for together: one look at the disk for all of them.
-	await Promise.all(part.messages.map(({ message }) => tx.get('messageKeys', message)));
+	await Promise.all(part.messages.map(({ message }) => tx.locate(message)));
 	let { shared } = joined;
 	for (const each of part.messages) {
 		if (shared >= MAX_HISTORY_MESSAGES || !isCredible(work, each, { ...group, joined })) continue;
@@ -89,7 +89,7 @@ async function tellShared(
 	const { tx } = work;
 	const event = { kind: 'history', count: shared } as const;
 	const line = lineAt(work, conversation, { happening: { envelope, at, by }, event, index: LINE });
-	const known = await tx.get('messageKeys', line.id);
+	const known = await tx.locate(line.id);
 	if (known === undefined) await addMessage(tx, line);
 	else tx.put('messages', known, line);
 	// Nobody has to read their way through it: where nothing is unread yet, reading goes on below it.

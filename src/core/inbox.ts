@@ -1,6 +1,6 @@
 // received -> opened -> committed -> acknowledged. Whatever comes, from the relay or from a peer, goes into its
 // channel's lane; a batch is opened and written in one transaction; only then is it acknowledged.
-import type { ChannelId, ConversationId, EnvelopeId } from '../protocol/ids.ts';
+import type { ChannelId, ConversationId } from '../protocol/ids.ts';
 import { applyContent, lookAhead, readContent, type Said } from './apply.ts';
 import {
 	adoptStaged,
@@ -18,6 +18,7 @@ import { adoptGroupCommit, applyGroupCommit, freezeGroup } from './group-commits
 import { unsealCommit } from './group-mending.ts';
 import { sightOf } from './group-sight.ts';
 import { commitSettled, joinFromWelcome } from './groups.ts';
+import { Heard } from './heard.ts';
 import type { Incoming } from './incoming.ts';
 import { isOutOfGroup } from './model.ts';
 import { createOpenedAhead, messagesAtHead, type OpenedAhead } from './opened-ahead.ts';
@@ -110,19 +111,22 @@ async function storeBatch(
 ): Promise<ReadonlySet<ConversationId>> {
 	const { tx } = work;
 	const touched = new Set<ConversationId>();
+	const heard = new Heard(tx, channel);
 	let loaded = await loadChannel(tx, work.groups, channel);
-	const fresh = await notSeen(work, batch);
+	const fresh = await notSeen(work, heard, batch);
+	const messages = fresh.filter(({ kind }) => kind === 'message');
 	while (fresh.length > 0) {
 		// What is said is opened ahead, as far as nothing but messages comes: then one look at the disk is for all of it.
 		const run = loaded && !loaded.row.asks ? await openHead(work, loaded, { fresh, ahead }) : [];
 		if (loaded && run.length > 0) {
-			loaded = await storeRun(work, loaded, run);
+			loaded = await storeRun(work, loaded, await withoutTwins(heard, run));
 			touched.add(loaded.row.conversation);
 		}
 		fresh.splice(0, run.length);
 		if (run.length > 0) continue;
 		const incoming = fresh.shift();
 		if (!incoming) break;
+		if (!loaded && incoming.kind === 'message' && (await heard.has(incoming.envelope))) continue;
 		if (incoming.kind === 'dropped') {
 			await applyDropped(work, incoming);
 			loaded = await loadChannel(tx, work.groups, channel);
@@ -142,24 +146,42 @@ async function storeBatch(
 		else loaded = await storeBlind(work, incoming);
 		if (loaded) touched.add(loaded.row.conversation);
 	}
+	await heard.keep(
+		messages.map(({ envelope }) => envelope),
+		work.relayTime(),
+	);
 	if (loaded && !loaded.row.asks) ahead.begin(loaded, next);
 	return touched;
 }
 
-/** Those of the batch that did not come before, each once; they count as seen from now on. */
-async function notSeen({ tx, relayTime }: Work, batch: readonly Incoming[]): Promise<Incoming[]> {
-	for (const { kind, envelope } of batch) {
-		// Twins are rare, and opening one for nothing harms nobody; a look for each message would cost as much as a write.
-		if (kind === 'message') tx.presumeAbsent('seen', envelope);
+/** Those of the batch that did not come before, each once. An older twin of a message shows when it does not open. */
+async function notSeen(
+	{ tx, relayTime }: Work,
+	heard: Heard,
+	batch: readonly Incoming[],
+): Promise<Incoming[]> {
+	const fresh: Incoming[] = [];
+	for (const incoming of await heard.notJustNow(batch)) {
+		if (incoming.kind !== 'message') {
+			if ((await tx.get('seen', incoming.envelope)) !== undefined) continue;
+			tx.put('seen', incoming.envelope, relayTime());
+		}
+		fresh.push(incoming);
 	}
-	const known = await Promise.all(batch.map(({ envelope }) => tx.get('seen', envelope)));
-	const fresh = new Map<EnvelopeId, Incoming>();
-	for (const [index, incoming] of batch.entries()) {
-		if (known[index] !== undefined || fresh.has(incoming.envelope)) continue;
-		fresh.set(incoming.envelope, incoming);
-		tx.put('seen', incoming.envelope, relayTime());
+	return fresh;
+}
+
+/** What came before does not open again, and is no gap. */
+async function withoutTwins(
+	heard: Heard,
+	run: readonly OpenedIncoming[],
+): Promise<readonly OpenedIncoming[]> {
+	const fresh: OpenedIncoming[] = [];
+	for (const each of run) {
+		const isOpen = each.opened.kind === 'message' || each.opened.kind === 'commit';
+		if (isOpen || !(await heard.has(each.incoming.envelope))) fresh.push(each);
 	}
-	return [...fresh.values()];
+	return fresh;
 }
 
 /** Opens the messages at the head of what is fresh, and asks for the rows that storing them will read. */

@@ -12,7 +12,7 @@ import {
 import { isStale } from './contact-kit.ts';
 import type { EngineContext, Work } from './context.ts';
 import { isOutOfGroup } from './model.ts';
-import { ONLY, parkedKey, type ConversationRow } from './records.ts';
+import { ONLY, parkedKey, type ConversationRow, type Rows, type StoreName } from './records.ts';
 import { giveUpAsking, missingIn } from './repairs.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -171,13 +171,16 @@ async function forgetKeys({ store, persist, clock }: EngineContext): Promise<voi
 	});
 }
 
-async function forgetSeen({ store, persist, relayTime }: EngineContext): Promise<void> {
-	const before = relayTime() - SEEN_KEPT;
+async function forgetOld<Name extends StoreName>(
+	{ store, persist }: EngineContext,
+	name: Name,
+	isOld: (value: Rows[Name]) => boolean,
+): Promise<void> {
 	for (let after = ''; ;) {
-		const page = await store.list('seen', { prefix: '', after, limit: PAGE });
-		const old = page.filter(({ value }) => value < before);
+		const page = await store.list(name, { prefix: '', after, limit: PAGE });
+		const old = page.filter(({ value }) => isOld(value));
 		await persist((tx) => {
-			for (const { key } of old) tx.delete('seen', key);
+			for (const { key } of old) tx.delete(name, key);
 			return Promise.resolve();
 		});
 		after = page.at(-1)?.key ?? after;
@@ -190,5 +193,7 @@ export async function upkeep(context: EngineContext): Promise<void> {
 	await lookAfterInvites(context);
 	await renewKits(context);
 	await forgetKeys(context);
-	await forgetSeen(context);
+	const before = context.relayTime() - SEEN_KEPT;
+	await forgetOld(context, 'seen', (at) => at < before);
+	await forgetOld(context, 'heard', ({ at }) => at < before);
 }

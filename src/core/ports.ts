@@ -4,7 +4,7 @@ import type { DownFrame, IceServer, UpFrame } from '../protocol/frames.ts';
 import type { AccountId, Address, CapsuleId, ChannelId, DeviceId, Epoch } from '../protocol/ids.ts';
 import type { ArchiveEntry, CapsuleContent } from './archive-entries.ts';
 import type { DeviceListFailure, ReadDeviceList } from './device-model.ts';
-import type { Rows, StoreName } from './records.ts';
+export type { Entry, KeyRange, Store, StoreFailure, Touched, Transaction } from './store-port.ts';
 
 /** A value, or an expected failure that the caller must look at. A bug throws instead. */
 export type Result<Value, Failure> =
@@ -368,60 +368,6 @@ export interface RecoveryPorts {
 	decode(bytes: Uint8Array): Promise<Result<CapsuleContent, CapsuleFailure>>;
 	/** Whether this list is the account's own and says that this device is not one of its devices any more. */
 	isRemoved(deviceList: Uint8Array): Promise<boolean>;
-}
-
-// ---- Store ---------------------------------------------------------------------------------------------------
-
-export type StoreFailure =
-	/** No room left; nothing of the transaction was written. */
-	| 'full'
-	/** The database cannot be reached even after reopening it. */
-	| 'unavailable';
-
-/** Keys of one store, in text order. Bounds are exclusive. */
-export interface KeyRange {
-	readonly prefix: string;
-	readonly after?: string;
-	readonly before?: string;
-	readonly limit: number;
-	readonly newestFirst?: boolean;
-}
-
-export interface Entry<Name extends StoreName> {
-	readonly key: string;
-	readonly value: Rows[Name];
-}
-
-/** Reads are remembered: the commit fails, and the body runs again, if any of those rows changed meanwhile. */
-export interface Transaction {
-	get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined>;
-	/**
-	 * Says that there will hardly be such a row: `get` then answers without a look at the disk, and should the commit find
-	 * one, the body runs again, with nothing presumed.
-	 */
-	presumeAbsent(store: StoreName, key: string): void;
-	/** Seen at commit like nothing else read: use only where one writer adds (own outbox, own lane). */
-	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
-	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void;
-	delete(store: StoreName, key: string): void;
-}
-
-export interface Store {
-	get<Name extends StoreName>(store: Name, key: string): Promise<Rows[Name] | undefined>;
-	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
-	/**
-	 * Optimistic transaction. The body may await anything (sealing, opening): nothing is locked until all its
-	 * writes are made at once. It must be repeatable. Resolves after the writes are on disk.
-	 */
-	transact<Value>(body: (tx: Transaction) => Promise<Value>): Promise<Result<Value, StoreFailure>>;
-	/** Rows touched by commits in any context of this device. Returns how to stop. */
-	watch(listener: (touched: readonly Touched[]) => void): () => void;
-	close(): void;
-}
-
-export interface Touched {
-	readonly store: StoreName;
-	readonly key: string;
 }
 
 // ---- Links ---------------------------------------------------------------------------------------------------

@@ -3,6 +3,8 @@ import type { MessageId } from '../protocol/ids.ts';
 import type { Position } from './model.ts';
 
 const COUNTER_LIMIT = 0xffff;
+/** Of an order: 48 bits of time and 16 of a counter, in hex. */
+const ORDER_CHARACTERS = 16;
 /** Beyond the year 2200 an order is a lie; it must not push everybody else's clock there. */
 const LATEST_MS = Date.UTC(2200, 0);
 
@@ -36,4 +38,9 @@ export function lastOrderOf(ms: number): string {
 
 export function positionOf(order: string, message: MessageId): Position {
 	return `${order}-${message}`;
+}
+
+/** The message that is there: the other part of {@link positionOf}. */
+export function messageAt(position: Position): MessageId {
+	return position.slice(ORDER_CHARACTERS + 1) as MessageId;
 }

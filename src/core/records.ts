@@ -11,7 +11,9 @@ import type {
 	TransferRow,
 } from './device-records.ts';
 import type { GroupRow, ShareRow } from './group-records.ts';
+import type { HeardRow } from './heard.ts';
 import type { FrozenGroup } from './ports.ts';
+import { messageAt } from './positions.ts';
 import type { AskingRow, RequestRow } from './request-records.ts';
 import type {
 	AccountId,
@@ -379,8 +381,6 @@ export interface Rows {
 	conversations: ConversationRow;
 	people: PersonRow;
 	messages: MessageRow;
-	/** Message id to its key in `messages`. */
-	messageKeys: string;
 	/** A plain string where nobody is mentioned. */
 	drafts: string | Written;
 	outbox: OutboxRow;
@@ -388,10 +388,12 @@ export interface Rows {
 	trees: Uint8Array;
 	parked: ParkedRow;
 	/**
-	 * Envelope id to the ms it was first seen; also the id of a message that nobody wanted to hear. Not sealed: there is
-	 * nothing to hide in it.
+	 * The ms at which something was first seen: a commit or a welcome, by its envelope; a message that nobody wanted to
+	 * hear. Not sealed, like `heard`: there is nothing to hide in it.
 	 */
 	seen: number;
+	/** The envelopes of messages that came, by channel, a page of them each (`heard.ts`). */
+	heard: HeardRow;
 	/** Own envelope, or channel and count, to the key of the message it carries; until delivered. */
 	carried: string;
 	keyPackages: KeyPackageRow;
@@ -436,6 +438,8 @@ export function placeOf(key: string): {
 	const slash = key.indexOf('/');
 	return { conversation: key.slice(0, slash) as ConversationId, position: key.slice(slash + 1) };
 }
+/** The message that is stored under a key of `messages`. */
+export const messageOf = (key: string): MessageId => messageAt(placeOf(key).position);
 /** Links that a device looks through at once. */
 export const MOST_INVITES = 1_000;
 

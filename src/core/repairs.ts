@@ -177,7 +177,7 @@ export async function removeUnreadable(
 	envelopes: readonly EnvelopeId[],
 ): Promise<void> {
 	for (const envelope of envelopes) {
-		const key = await tx.get('messageKeys', lineId(envelope));
+		const key = await tx.locate(lineId(envelope));
 		const message = key === undefined ? undefined : await tx.get('messages', key);
 		if (message?.conversation !== id || message.body.kind !== 'unreadable') continue;
 		await removeMessage(tx, message.id);
@@ -204,7 +204,7 @@ export async function giveUpAsking(
 	if (!conversation) return;
 	const left: EnvelopeId[] = [];
 	for (const envelope of conversation.unreadable) {
-		const key = await tx.get('messageKeys', lineId(envelope));
+		const key = await tx.locate(lineId(envelope));
 		const message = key === undefined ? undefined : await tx.get('messages', key);
 		if (key === undefined || !message) continue;
 		if (!isInVain(message)) left.push(envelope);
@@ -234,7 +234,7 @@ export async function askAgain(
 
 /** Everything that is missing in the channel in use; another's holes died with it. */
 export async function missingIn(
-	tx: Pick<Transaction, 'get'>,
+	tx: Pick<Transaction, 'get' | 'locate'>,
 	conversation: ConversationRow,
 	row: ChannelRow,
 ): Promise<Missing[]> {
@@ -244,7 +244,7 @@ export async function missingIn(
 		if (holes.length > 0) missing.set(device, { device, envelopes: [], counts: holes });
 	}
 	for (const envelope of conversation.unreadable) {
-		const key = await tx.get('messageKeys', lineId(envelope));
+		const key = await tx.locate(lineId(envelope));
 		const device = key === undefined ? undefined : (await tx.get('messages', key))?.device;
 		if (!device) continue;
 		const { counts, envelopes } = missing.get(device) ?? { counts: [], envelopes: [] };

@@ -29,7 +29,6 @@ async function storeWith(message: MessageRow) {
 			newConversation(message.conversation, undefined, 1),
 		);
 		tx.put('messages', key, message);
-		tx.put('messageKeys', message.id, key);
 		if (message.carrier) tx.put('carried', carriedKey.envelope(message.carrier.envelope), key);
 		return Promise.resolve();
 	});

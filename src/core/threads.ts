@@ -142,13 +142,12 @@ async function mentionsMe(tx: Transaction, message: MessageRow): Promise<boolean
 
 /** Adds a message and brings the conversation's row up to date. False if this message is already there. */
 export async function addMessage(tx: Transaction, message: MessageRow): Promise<boolean> {
-	const twin = await tx.get('messageKeys', message.id);
+	const twin = await tx.locate(message.id);
 	if (twin !== undefined && !(await makesWay(tx, twin, message))) return false;
 	const conversation = await tx.get('conversations', message.conversation);
 	if (!conversation) return false;
 	const key = messageKey(message.conversation, message.position);
 	tx.put('messages', key, message);
-	tx.put('messageKeys', message.id, key);
 	const isLate = isNews(message) && message.position <= conversation.readTo;
 	const isMention = await mentionsMe(tx, message);
 	const { mentions = [] } = conversation;
@@ -177,11 +176,10 @@ async function makesWay(tx: Transaction, twin: string, message: MessageRow): Pro
 
 /** Takes a message away, and gives the list the one before it. */
 export async function removeMessage(tx: Transaction, id: MessageId): Promise<void> {
-	const key = await tx.get('messageKeys', id);
+	const key = await tx.locate(id);
 	const message = key === undefined ? undefined : await tx.get('messages', key);
 	if (key === undefined || !message) return;
 	tx.delete('messages', key);
-	tx.delete('messageKeys', id);
 	const conversation = await tx.get('conversations', message.conversation);
 	if (!conversation) return;
 	const prefix = `${message.conversation}/`;
@@ -251,7 +249,7 @@ export async function raiseDelivery(
 	id: MessageId,
 	delivery: Delivery,
 ): Promise<void> {
-	const key = await tx.get('messageKeys', id);
+	const key = await tx.locate(id);
 	const message = key === undefined ? undefined : await tx.get('messages', key);
 	if (!message?.mine) return;
 	if (RANK[delivery.kind] > RANK[message.delivery.kind]) await writeDelivery(tx, message, delivery);
@@ -308,6 +306,11 @@ function receiptKeyIn(tx: Transaction, conversation: ConversationId, first: Mess
 	return key;
 }
 
+function withAll(ids: readonly MessageId[], added: readonly MessageId[]): readonly MessageId[] {
+	const more = added.filter((id) => !ids.includes(id));
+	return more.length > 0 ? [...ids, ...more] : ids;
+}
+
 /**
  * Queues a receipt for the other side; a message that is read was also delivered. Each transaction has one row of its own,
  * so that nobody rewrites a long list with each message of a large backlog; sealing joins them.
@@ -325,7 +328,7 @@ export async function queueReceipt(
 	const before = row?.kind === 'receipt' ? row : { delivered: [], read: [] };
 	tx.put('outbox', key, {
 		kind: 'receipt',
-		delivered: [...new Set([...before.delivered, ...delivered])],
-		read: [...new Set([...before.read, ...read])],
+		delivered: withAll(before.delivered, delivered),
+		read: withAll(before.read, read),
 	});
 }

@@ -49,7 +49,6 @@ const fill: Window['kithFill'] = async (name, count) => {
 					carrier: undefined,
 				};
 				tx.put('messages', messageKey(conversation, message.position), message);
-				tx.put('messageKeys', id, messageKey(conversation, message.position));
 				if (at !== count - 1) continue;
 				const fresh = await tx.get('conversations', conversation);
 				if (!fresh) continue;

@@ -11,7 +11,10 @@ import {
 } from '../../src/core/storage/idb-store.ts';
 import { MIGRATIONS, type StoredRow } from '../../src/core/storage/schema.ts';
 import type { Store } from '../../src/core/ports.ts';
-import { fromBase64Url } from '../../src/protocol/ids.ts';
+import { positionOf } from '../../src/core/positions.ts';
+import { messageKey } from '../../src/core/records.ts';
+import { encodeRow } from '../../src/core/storage/row-codec.ts';
+import { fromBase64Url, type ConversationId, type MessageId } from '../../src/protocol/ids.ts';
 import added from '../vectors/databases/stores.json' with { type: 'json' };
 import golden from '../vectors/databases/version-1.json' with { type: 'json' };
 import { createTouchedAir } from '../support/touched.ts';
@@ -137,11 +140,11 @@ export function idbRules(): void {
 			];
 			await raw.put('drafts', b, 'a');
 			await raw.put('drafts', a, 'b');
-			await raw.put('messageKeys', a, 'a');
+			await raw.put('carried', a, 'a');
 			raw.close();
 			await expect(store.get('drafts', 'a')).rejects.toThrow(RowNotAuthentic);
 			await expect(store.list('drafts', { prefix: '', limit: 9 })).rejects.toThrow(RowNotAuthentic);
-			await expect(store.get('messageKeys', 'a')).rejects.toThrow(RowNotAuthentic);
+			await expect(store.get('carried', 'a')).rejects.toThrow(RowNotAuthentic);
 		});
 
 		test.each(versions)(
@@ -151,7 +154,14 @@ export function idbRules(): void {
 				sealer = await goldenSealer();
 				store = openStore();
 				for (const { store: shelf, key, value } of golden.values) {
-					expect(await store.get(shelf as 'drafts', key)).toEqual(value);
+					if (shelf !== GONE) expect(await store.get(shelf as 'drafts', key)).toEqual(value);
+				}
+				// Every message is found by its id, and those that an older version had twice are there once.
+				expect(await store.list('messages', { prefix: '', limit: 2_000 })).toHaveLength(
+					SAID.length,
+				);
+				for (const id of [SAID.at(0), SAID.at(-1)] as MessageId[]) {
+					expect(await store.locate(id)).toBe(placeIn('a', id));
 				}
 				// What came later is there now.
 				for (const shelf of versions.flatMap((each) => storesOf(each))) {
@@ -167,6 +177,14 @@ export function idbRules(): void {
 	});
 }
 
+/** The store that version 7 took away. */
+const GONE = 'messageKeys';
+/** More than are rewritten at a time. */
+const SAID = Array.from({ length: 1_100 }, (_, at) => at.toString().padStart(22, '0') as MessageId);
+const TWICE = [['b', SAID[0] as MessageId]] as const;
+const placeIn = (conversation: string, id: MessageId) =>
+	messageKey(conversation as ConversationId, positionOf('0'.repeat(16), id));
+
 const versions = Object.keys(added).map(Number);
 
 /** Stores that a version brought, as it brought them. */
@@ -176,13 +194,32 @@ const storesOf = (version: number) => added[`${version}` as keyof typeof added] 
 async function writeGolden(name: string, version: number): Promise<void> {
 	const later = versions.filter((each) => each <= version).flatMap((each) => storesOf(each));
 	const raw = await openDB(name, version, {
-		upgrade(db) {
-			for (const shelf of [...golden.stores, ...later]) db.createObjectStore(shelf);
+		upgrade(...[db, , , upgrade]) {
+			for (const shelf of [...golden.stores, ...later]) {
+				if (version < 7 || shelf !== GONE) db.createObjectStore(shelf);
+			}
+			if (version >= 7) {
+				const messages = upgrade.objectStore('messages');
+				messages.createIndex('message', 'message', { unique: true });
+			}
 		},
 	});
 	for (const { store, key, revision, sealed } of golden.rows) {
+		if (version >= 7 && store === GONE) continue;
 		await raw.put(store, { revision, sealed: fromBase64Url(sealed) }, key);
 	}
+	const sealer = await goldenSealer();
+	const rows = [...SAID.map((id) => ['a', id] as const), ...(version < 7 ? TWICE : [])];
+	const closed = await Promise.all(
+		rows.map(async ([conversation, message]) => {
+			const key = placeIn(conversation, message);
+			const sealed = await sealer.seal(encodeRow({ id: message }), `messages/${key}`);
+			return { key, row: { revision: 1, sealed, ...(version >= 7 && { message }) } };
+		}),
+	);
+	const tx = raw.transaction('messages', 'readwrite');
+	for (const { key, row } of closed) void tx.store.put(row, key);
+	await tx.done;
 	raw.close();
 }
 

@@ -1,6 +1,15 @@
 // What every store of a device must do. Run against the one in memory and the one in IndexedDB.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Entry, KeyRange, Store, Touched, Transaction } from '../../src/core/ports.ts';
+import { positionOf } from '../../src/core/positions.ts';
+import { messageKey, type MessageRow } from '../../src/core/records.ts';
+import {
+	toBase64Url,
+	type AccountId,
+	type ConversationId,
+	type DeviceId,
+	type MessageId,
+} from '../../src/protocol/ids.ts';
 
 export interface StoreUnderTest {
 	/** Another handle on the same rows, as another tab has one. */
@@ -37,6 +46,7 @@ export function storeContract(name: string, create: () => Promise<StoreUnderTest
 
 		describe('ranges', () => rangeRules(() => store));
 		describe('transactions', () => transactionRules(() => ({ subject, store })));
+		describe('messages by their id', () => placeRules(() => ({ subject, store })));
 		describe('watching', () => watchRules(() => ({ subject, store })));
 
 		test('no room: nothing of the transaction is written, reading and deleting still work', async (context) => {
@@ -178,12 +188,12 @@ function transactionRules(given: () => Subject): void {
 		const { store } = given();
 		await store.transact((tx) => {
 			tx.put(SHELF, 'a', 'text');
-			tx.put('messageKeys', 'id', 'key');
+			tx.put('carried', 'id', 'key');
 			tx.put('seen', 'envelope', 5);
 			tx.put('clock', 'only', { skew: -3 });
 			return Promise.resolve();
 		});
-		expect(await store.get('messageKeys', 'id')).toBe('key');
+		expect(await store.get('carried', 'id')).toBe('key');
 		expect(await store.get('seen', 'envelope')).toBe(5);
 		expect(await store.get('clock', 'only')).toEqual({ skew: -3 });
 	});
@@ -239,49 +249,6 @@ function transactionRules(given: () => Subject): void {
 		expect(again.runs).toBe(2);
 	});
 
-	test('a row presumed absent that is there is noticed, whether it is read or written', async () => {
-		await put(given().store, { a: 'old' });
-		const seen: unknown[] = [];
-		await given().store.transact(async (tx) => {
-			tx.presumeAbsent(SHELF, 'a');
-			seen.push(await tx.get(SHELF, 'a'));
-			tx.put(SHELF, 'a', 'new');
-		});
-		await given().store.transact(async (tx) => {
-			tx.presumeAbsent(SHELF, 'a');
-			seen.push(await tx.get(SHELF, 'a'));
-			tx.put(SHELF, 'b', 'beside it');
-		});
-		expect(seen).toEqual([undefined, 'old', undefined, 'new']);
-		expect(await given().store.get(SHELF, 'a')).toBe('new');
-	});
-
-	test('a row presumed absent that is absent costs one run', async () => {
-		let runs = 0;
-		await given().store.transact(async (tx) => {
-			runs++;
-			tx.presumeAbsent(SHELF, 'a');
-			expect(await tx.get(SHELF, 'a')).toBeUndefined();
-			tx.put(SHELF, 'a', 'new');
-		});
-		expect(runs).toBe(1);
-		expect(await given().store.get(SHELF, 'a')).toBe('new');
-	});
-
-	test('what was read or written before is not presumed away', async () => {
-		await put(given().store, { a: 'old' });
-		await given().store.transact(async (tx) => {
-			const before = await tx.get(SHELF, 'a');
-			tx.put(SHELF, 'b', 'own');
-			for (const key of ['a', 'b']) tx.presumeAbsent(SHELF, key);
-			expect([before, await tx.get(SHELF, 'a'), await tx.get(SHELF, 'b')]).toEqual([
-				'old',
-				'old',
-				'own',
-			]);
-		});
-	});
-
 	test('a row that nobody read may change meanwhile', async () => {
 		await put(given().store, { a: 'old', b: 'old' });
 		const { runs } = await raced(
@@ -314,6 +281,158 @@ function transactionRules(given: () => Subject): void {
 			});
 		await Promise.all(Array.from({ length: 24 }, (_, at) => increment(handles[at % 3] ?? store)));
 		expect(await store.get(SHELF, 'n')).toBe('24');
+	});
+}
+
+/** A message in a conversation, `at` in its order. */
+function messageIn(conversation: string, at: number, text = 'text') {
+	const id = toBase64Url(new Uint8Array(16).fill(7)) as MessageId;
+	const row = {
+		...{ id, conversation: conversation as ConversationId, position: positionOf(orderAt(at), id) },
+		...{ author: 'author' as AccountId, device: 'device' as DeviceId, mine: false },
+		...{ sent: at, received: at, body: { kind: 'text', text, replyTo: undefined } },
+		...{ delivery: { kind: 'received' }, carrier: undefined },
+	} satisfies MessageRow;
+	return { id, row, key: messageKey(row.conversation, row.position) };
+}
+
+const orderAt = (at: number) => at.toString(16).padStart(16, '0');
+
+function placeRules(given: () => Subject): void {
+	const keep = (store: Store, ...messages: ReturnType<typeof messageIn>[]) =>
+		store.transact((tx) => {
+			for (const { key, row } of messages) tx.put('messages', key, row);
+			return Promise.resolve();
+		});
+	const kept = () => given().store.list('messages', { prefix: '', limit: 9 });
+
+	test('a message is found where it is, by every handle, until it is gone', async () => {
+		const { subject, store } = given();
+		const other = await subject.open();
+		const { id, key, ...message } = messageIn('one', 1);
+		expect(await store.locate(id)).toBeUndefined();
+		await keep(store, { id, key, ...message });
+		expect([await store.locate(id), await other.locate(id)]).toEqual([key, key]);
+		await store.transact((tx) => Promise.resolve(tx.delete('messages', key)));
+		expect(await other.locate(id)).toBeUndefined();
+	});
+
+	test('a transaction finds what it wrote itself, and not what it deleted', async () => {
+		const { store } = given();
+		const [before, after] = [messageIn('one', 1), messageIn('one', 2)];
+		const found: unknown[] = [];
+		await keep(store, before);
+		await store.transact(async (tx) => {
+			tx.delete('messages', before.key);
+			found.push(await tx.locate(before.id));
+			tx.put('messages', after.key, after.row);
+			found.push(await tx.locate(after.id));
+		});
+		expect(found).toEqual([undefined, after.key]);
+		expect(await store.locate(after.id)).toBe(after.key);
+		expect(await kept()).toHaveLength(1);
+	});
+
+	test('a message may change its place in whichever order it is said', async () => {
+		const { store } = given();
+		const [before, after] = [messageIn('one', 1), messageIn('two', 2)];
+		await keep(store, before);
+		await store.transact(async (tx) => {
+			tx.put('messages', after.key, after.row);
+			tx.delete('messages', before.key);
+			expect(await tx.locate(after.id)).toBe(after.key);
+		});
+		expect(await store.locate(after.id)).toBe(after.key);
+		expect(await kept()).toHaveLength(1);
+	});
+
+	test('a message that came after it was looked for makes the body run again', async () => {
+		const { subject, store } = given();
+		const other = await subject.open();
+		const message = messageIn('one', 1);
+		const found: unknown[] = [];
+		await store.transact(async (tx) => {
+			found.push(await tx.locate(message.id));
+			if (found.length === 1) await keep(other, message);
+			tx.put(SHELF, 'result', String(found.length));
+		});
+		expect(found).toEqual([undefined, message.key]);
+	});
+
+	test('a message that went after it was found makes the body run again', async () => {
+		const { subject, store } = given();
+		const other = await subject.open();
+		const message = messageIn('one', 1);
+		await keep(store, message);
+		const found: unknown[] = [];
+		await store.transact(async (tx) => {
+			found.push(await tx.locate(message.id));
+			if (found.length === 1) {
+				await other.transact((theirs) => Promise.resolve(theirs.delete('messages', message.key)));
+			}
+			tx.put(SHELF, 'result', String(found.length));
+		});
+		expect(found).toEqual([message.key, undefined]);
+	});
+
+	test.each([
+		['under the same key', messageIn('one', 1, 'again')],
+		['under another key', messageIn('two', 2, 'again')],
+	])(
+		'a message presumed new that is there %s is noticed, and not doubled',
+		async (_where, twin) => {
+			const { store } = given();
+			const message = messageIn('one', 1);
+			await keep(store, message);
+			const found: unknown[] = [];
+			await store.transact(async (tx) => {
+				tx.presumeNew(twin.id);
+				const place = await tx.locate(twin.id);
+				found.push(place);
+				if (place === undefined) tx.put('messages', twin.key, twin.row);
+				tx.put(SHELF, 'result', 'done');
+			});
+			expect(found).toEqual([undefined, message.key]);
+			expect((await kept()).map(({ value }) => value)).toEqual([message.row]);
+		},
+	);
+
+	test('a message presumed new is noticed where nothing is written of it', async () => {
+		const { store } = given();
+		const message = messageIn('one', 1);
+		await keep(store, message);
+		const found: unknown[] = [];
+		await store.transact(async (tx) => {
+			tx.presumeNew(message.id);
+			found.push(await tx.locate(message.id));
+			tx.put(SHELF, 'result', 'done');
+		});
+		expect(found).toEqual([undefined, message.key]);
+	});
+
+	test('a message presumed new that is new costs one run', async () => {
+		const { store } = given();
+		const message = messageIn('one', 1);
+		let runs = 0;
+		await store.transact(async (tx) => {
+			runs++;
+			tx.presumeNew(message.id);
+			expect(await tx.locate(message.id)).toBeUndefined();
+			tx.put('messages', message.key, message.row);
+		});
+		expect(runs).toBe(1);
+		expect(await store.locate(message.id)).toBe(message.key);
+	});
+
+	test('what was found before is not presumed away', async () => {
+		const { store } = given();
+		const message = messageIn('one', 1);
+		await keep(store, message);
+		await store.transact(async (tx) => {
+			const before = await tx.locate(message.id);
+			tx.presumeNew(message.id);
+			expect([before, await tx.locate(message.id)]).toEqual([message.key, message.key]);
+		});
 	});
 }
 

@@ -276,7 +276,7 @@ describe('history without a way to whom it is with', () => {
 		await ana.device.openStore().transact(async (tx) => {
 			const row = await tx.get('conversations', ana.chat);
 			const person = row?.account && (await tx.get('people', row.account));
-			const key = await tx.get('messageKeys', failed);
+			const key = await tx.locate(failed);
 			const message = key && (await tx.get('messages', key));
 			if (!row || !person || !message) throw new Error('nothing to restore');
 			tx.put('people', person.account, { ...person, entry: undefined });

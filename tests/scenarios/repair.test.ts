@@ -9,10 +9,12 @@ import {
 	befriend,
 	channelOf,
 	deliveryOf,
+	planRotation,
 	say,
 	textsOf,
 	type Party,
 } from '../support/world/people.ts';
+import type { DownFrame } from '../../src/protocol/frames.ts';
 import { World } from '../support/world/world.ts';
 
 async function pair(seed: number): Promise<{ world: World; ana: Party; ben: Party }> {
@@ -210,6 +212,44 @@ describe('content', () => {
 		const order = row?.position.slice(0, 16) ?? '';
 		await sendRaw(all, writeCbor([1, id, order, 3, 0, 'second', null, null]));
 		expect(await textsOf(all.ben.device, all.ben.chat)).toEqual(['hello from Ben', 'first']);
+	});
+
+	test.each([
+		['at once', 0],
+		['when its keys are long gone', 8],
+	])('what came, and comes again %s, is no gap', async (_when, rotations) => {
+		const all = await pair(69);
+		const { wire } = all.ben.device;
+		const came: Extract<DownFrame, { type: 'deliver' }>[] = [];
+		wire?.lie((frame) => {
+			if (frame.type === 'deliver' && frame.kind === 'message') came.push(frame);
+			return frame;
+		});
+		// More than one page of what is remembered.
+		for (let at = 0; at < 140; at++) await say(all.ana, `${at}`);
+		await all.world.flush();
+		for (let each = 0; each < rotations; each++) {
+			await planRotation(all.ana);
+			await all.world.flush();
+		}
+		const before = await textsOf(all.ben.device, all.ben.chat);
+		expect(before).toHaveLength(141);
+		wire?.lie((frame) => {
+			if (frame.type !== 'deliver' || frame.kind !== 'message') return frame;
+			return [...came.splice(0).map((each) => ({ ...each, seq: frame.seq })), frame];
+		});
+		const touched = new Set<string>();
+		const stop = all.ben.device.openStore().watch((rows) => {
+			for (const { store, key } of rows) if (store === 'messages') touched.add(key);
+		});
+		await say(all.ana, 'and on');
+		await all.world.pass(90_000, 5_000);
+		stop();
+		expect(came).toEqual([]);
+		// Nor was there one that was mended meanwhile.
+		expect(touched.size).toBe(1);
+		expect(await textsOf(all.ben.device, all.ben.chat)).toEqual([...before, 'and on']);
+		expect((await all.ben.device.client.conversation(all.ben.chat))?.unread).toBe(141);
 	});
 
 	test('CO-2 an order absurdly far ahead does not carry everybody’s clock away', async () => {

@@ -2,7 +2,7 @@
 // browser closes them when a newer version wants to migrate: the handle is dropped, opened again, and the work that
 // was under way is done again (it was not committed, or its conditions notice that it was).
 import { openDB, type IDBPDatabase } from 'idb';
-import { MIGRATIONS, type Database } from './schema.ts';
+import { migrate, MIGRATIONS, type Database } from './schema.ts';
 
 const ATTEMPTS = 4;
 /** Errors that say nothing about the work, only that this connection is gone. */
@@ -40,8 +40,8 @@ export function openDatabase(name: string, events: DatabaseEvents = {}): IdbData
 
 	function open(): Promise<Opened> {
 		const attempt = openDB<Database>(name, MIGRATIONS.length, {
-			upgrade(db, from) {
-				for (const migrate of MIGRATIONS.slice(from)) migrate(db);
+			upgrade(...[db, from, , tx]) {
+				migrate(db, tx, from).catch(() => tx.abort());
 			},
 			blocking(_current, _wanted, event) {
 				drop(attempt);

@@ -1,14 +1,16 @@
 // The store in IndexedDB. Rows are sealed before a transaction opens and opened after it closed, because IndexedDB
 // ends a transaction that waits for anything else.
 import { unwrap } from 'idb';
+import type { MessageId } from '../../protocol/ids.ts';
 import type { Entry, KeyRange, Store, StoreFailure, Touched } from '../ports.ts';
-import type { Rows, StoreName } from '../records.ts';
+import { messageOf, type Rows, type StoreName } from '../records.ts';
 import { DatabaseUnavailable, type IdbDatabase, type Opened } from './idb-database.ts';
 import {
 	createListeners,
 	transactOn,
 	type Backend,
 	type Check,
+	type Commit,
 	type Versioned,
 	type Write,
 } from './optimistic.ts';
@@ -37,7 +39,7 @@ export type Durability = 'strict' | 'relaxed';
 /** A count in IndexedDB is an unsigned long. */
 const MOST_ROWS = 2 ** 32 - 1;
 /** Rows with nothing to hide, where sealing would only cost time. */
-const PLAIN: ReadonlySet<StoreName> = new Set<StoreName>(['seen']);
+const PLAIN: ReadonlySet<StoreName> = new Set<StoreName>(['seen', 'heard']);
 
 /** 48 random bits for the rows of one commit: a row that is deleted and made again must not look unchanged. */
 function newRevision(): number {
@@ -66,7 +68,8 @@ function createRowBox(sealer: RowSealer) {
 			if (value === undefined) return { store, key, row: undefined };
 			const plain = encodeRow(value) as Uint8Array<ArrayBuffer>;
 			const sealed = PLAIN.has(store) ? plain : await sealer.seal(plain, place(store, key));
-			return { store, key, row: { revision, sealed } };
+			const row: StoredRow = { revision, sealed };
+			return { store, key, row: store === 'messages' ? { ...row, message: messageOf(key) } : row };
 		},
 	};
 }
@@ -75,7 +78,15 @@ type Closed = Awaited<ReturnType<ReturnType<typeof createRowBox>['close']>>;
 
 function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durability): Backend {
 	const box = createRowBox(sealer);
-	const reader = createReader(database);
+	const readRow = inOneGo<Place, StoredRow>((wanted) =>
+		database.use((db) => {
+			const stores = new Set(wanted.map(({ store }) => store));
+			return readRows(unwrap(db).transaction([...stores]), wanted);
+		}),
+	);
+	const readPlace = inOneGo<MessageId, string>((wanted) =>
+		database.use((db) => readPlaces(unwrap(db).transaction('messages'), wanted)),
+	);
 
 	async function list<Name extends StoreName>(store: Name, range: KeyRange) {
 		const found = await database.use((db) => rowsIn(db, store, range));
@@ -90,7 +101,7 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 	return {
 		list,
 		async read<Name extends StoreName>(store: Name, key: string) {
-			const row = await reader(store, key);
+			const row = await readRow({ store, key });
 			if (!row) return undefined;
 			const versioned: Versioned<Name> = {
 				revision: row.revision,
@@ -98,11 +109,14 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 			};
 			return versioned;
 		},
-		async commit(checks, writes) {
+		locate: readPlace,
+		async commit({ checks, located, writes }) {
 			const revision = newRevision();
 			const closed = await Promise.all(writes.map((write) => box.close(write, revision)));
 			try {
-				return await database.use((db) => commitRows(db, { checks, closed, durability }));
+				return await database.use((db) => {
+					return commitRows(db, { checks, located, closed, durability });
+				});
 			} catch (error) {
 				return failureOf(error);
 			}
@@ -110,35 +124,34 @@ function backendOf(database: IdbDatabase, sealer: RowSealer, durability: Durabil
 	};
 }
 
-interface Wanted {
-	readonly store: StoreName;
-	readonly key: string;
-	resolve(row: StoredRow | undefined): void;
-	reject(error: unknown): void;
-}
+type Place = Pick<Check, 'store' | 'key'>;
 
-/** Reads single rows; those asked for in one go share a transaction, which costs far more than a read. */
-function createReader(database: IdbDatabase) {
-	let waiting: Wanted[] = [];
+/** Asks for what is wanted in one go together: a transaction costs far more than a read. */
+function inOneGo<Wanted, Found>(
+	findAll: (wanted: readonly Wanted[]) => Promise<readonly (Found | undefined)[]>,
+): (wanted: Wanted) => Promise<Found | undefined> {
+	interface Waiting {
+		readonly wanted: Wanted;
+		resolve(found: Found | undefined): void;
+		reject(error: unknown): void;
+	}
+	let waiting: Waiting[] = [];
 
-	async function readAll(): Promise<void> {
-		const wanted = waiting;
+	async function ask(): Promise<void> {
+		const asked = waiting;
 		waiting = [];
 		try {
-			const rows = await database.use((db) => {
-				const tx = unwrap(db).transaction([...new Set(wanted.map(({ store }) => store))]);
-				return readRows(tx, wanted);
-			});
-			for (const [index, { resolve }] of wanted.entries()) resolve(rows[index]);
+			const found = await findAll(asked.map(({ wanted }) => wanted));
+			for (const [index, { resolve }] of asked.entries()) resolve(found[index]);
 		} catch (error) {
-			for (const { reject } of wanted) reject(error);
+			for (const { reject } of asked) reject(error);
 		}
 	}
 
-	return (store: StoreName, key: string) =>
-		new Promise<StoredRow | undefined>((resolve, reject) => {
-			if (waiting.length === 0) queueMicrotask(() => void readAll());
-			waiting.push({ store, key, resolve, reject });
+	return (wanted) =>
+		new Promise((resolve, reject) => {
+			if (waiting.length === 0) queueMicrotask(() => void ask());
+			waiting.push({ wanted, resolve, reject });
 		});
 }
 
@@ -148,15 +161,37 @@ function createReader(database: IdbDatabase) {
  */
 function readRows(
 	tx: IDBTransaction,
-	wanted: readonly Pick<Check, 'store' | 'key'>[],
+	wanted: readonly Place[],
 ): Promise<readonly (StoredRow | undefined)[]> {
-	const requests = wanted.map(
-		({ store, key }) => tx.objectStore(store).get(key) as IDBRequest<StoredRow | undefined>,
+	return answersOf(
+		tx,
+		wanted.map(({ store, key }) => tx.objectStore(store).get(key)),
 	);
+}
+
+/** The keys under which these messages are stored, in the same way. */
+async function readPlaces(
+	tx: IDBTransaction,
+	wanted: readonly MessageId[],
+): Promise<readonly (string | undefined)[]> {
+	if (wanted.length === 0) return [];
+	const index = tx.objectStore('messages').index('message');
+	return answersOf(
+		tx,
+		wanted.map((id) => index.getKey(id)),
+	);
+}
+
+function answersOf<Answer>(
+	tx: IDBTransaction,
+	requests: readonly IDBRequest[],
+): Promise<readonly Answer[]> {
 	return new Promise((resolve, reject) => {
 		const last = requests.at(-1);
 		if (!last) resolve([]);
-		last?.addEventListener('success', () => resolve(requests.map(({ result }) => result)));
+		last?.addEventListener('success', () => {
+			resolve(requests.map(({ result }) => result as Answer));
+		});
 		tx.addEventListener('abort', () => reject(reasonOf(tx)));
 	});
 }
@@ -184,42 +219,57 @@ async function rowsIn(db: Opened, store: StoreName, wanted: KeyRange) {
 	return found.map((row, index) => ({ key: keys[index] ?? '', row })).reverse();
 }
 
-interface Commit {
-	readonly checks: readonly Check[];
+interface ClosedCommit extends Omit<Commit, 'writes'> {
 	readonly closed: readonly Closed[];
 	readonly durability: Durability;
 }
 
-/**
- * One IndexedDB transaction: it compares, and only then writes; on disk before it says so. A row that must be new is
- * added instead of looked for.
- */
-async function commitRows(
-	db: Opened,
-	{ checks, closed, durability }: Commit,
-): Promise<'done' | 'conflict'> {
+/** One IndexedDB transaction: it compares, and only then writes; on disk before it says so. */
+async function commitRows(db: Opened, commit: ClosedCommit): Promise<'done' | 'conflict'> {
+	const { checks, located, closed, durability } = commit;
 	const names = new Set([...checks, ...closed].map(({ store }) => store));
+	if (located.length > 0) names.add('messages');
 	const tx = unwrap(db).transaction([...names], 'readwrite', { durability });
 	const ended = endOf(tx);
-	const written = new Set(
-		closed.flatMap(({ store, key, row }) => (row ? [`${store}/${key}`] : [])),
-	);
-	const isNew = ({ store, key, revision }: Check) =>
-		revision === undefined && written.has(`${store}/${key}`);
-	const added = new Set(checks.filter(isNew).map(({ store, key }) => `${store}/${key}`));
-	const compared = checks.filter((check) => !isNew(check));
-	const current = await readRows(tx, compared);
-	const moved = compared.some(({ revision }, index) => current[index]?.revision !== revision);
-	if (!moved) {
-		for (const { store, key, row } of closed) {
-			const shelf = tx.objectStore(store);
-			if (!row) shelf.delete(key);
-			else if (added.has(`${store}/${key}`)) shelf.add(row, key);
-			else shelf.put(row, key);
-		}
-	}
+	const added = rowsToAdd(commit);
+	const compared = checks.filter(({ store, key }) => !added.has(`${store}/${key}`));
+	const placed = located.filter(({ id, key }) => key !== undefined || !added.has(id));
+	const ids = placed.map(({ id }) => id);
+	const [current, places] = await Promise.all([readRows(tx, compared), readPlaces(tx, ids)]);
+	const moved =
+		compared.some(({ revision }, index) => current[index]?.revision !== revision) ||
+		placed.some(({ key }, index) => places[index] !== key);
+	if (!moved) write(tx, closed, added);
 	const end = await ended;
 	return moved ? 'conflict' : end;
+}
+
+/** What must be new is added, which fails where it is not, instead of looked for: by place, and messages also by id. */
+function rowsToAdd({ checks, located, closed }: ClosedCommit): ReadonlySet<string> {
+	const written = new Map<string, StoredRow>();
+	for (const { store, key, row } of closed) if (row) written.set(`${store}/${key}`, row);
+	const added = new Set<string>();
+	for (const { store, key, revision } of checks) {
+		const name = `${store}/${key}`;
+		if (revision === undefined && written.has(name)) added.add(name);
+	}
+	const absent = new Set(located.flatMap(({ id, key }) => (key === undefined ? [id] : [])));
+	for (const [name, { message }] of written) {
+		if (message === undefined || !absent.has(message)) continue;
+		added.add(name);
+		added.add(message);
+	}
+	return added;
+}
+
+/** What goes makes room first: a message may change its place. */
+function write(tx: IDBTransaction, closed: readonly Closed[], added: ReadonlySet<string>): void {
+	for (const { store, key, row } of closed) if (!row) tx.objectStore(store).delete(key);
+	for (const { store, key, row } of closed) {
+		if (!row) continue;
+		if (added.has(`${store}/${key}`)) tx.objectStore(store).add(row, key);
+		else tx.objectStore(store).put(row, key);
+	}
 }
 
 /** A row that was to be new is there already: another writer was faster. Rejects with what else went wrong. */
@@ -261,6 +311,7 @@ export function createIdbStore(
 			return (await backend.read(store, key))?.value;
 		},
 		list: (store, range) => backend.list(store, range),
+		locate: backend.locate,
 		transact: (body) =>
 			transactOn(backend, body, (touched) => {
 				listeners.tell(touched);

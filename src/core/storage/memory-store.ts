@@ -1,8 +1,15 @@
 // The store without a disk: for browsers that have no IndexedDB, and for the simulated world. Values are kept as
 // given; nobody changes a row in place.
 import type { Entry, KeyRange, Store } from '../ports.ts';
-import type { Rows, StoreName } from '../records.ts';
-import { createListeners, transactOn, type Backend, type Versioned } from './optimistic.ts';
+import type { MessageId } from '../../protocol/ids.ts';
+import { messageOf, type Rows, type StoreName } from '../records.ts';
+import {
+	createListeners,
+	transactOn,
+	type Backend,
+	type Versioned,
+	type Write,
+} from './optimistic.ts';
 
 interface Shelf {
 	readonly rows: Map<string, { revision: number; value: Rows[StoreName] }>;
@@ -13,6 +20,8 @@ interface Shelf {
 /** The rows of one device. Several stores may be opened on them, as tabs open one database. */
 export interface MemoryDisk {
 	readonly shelves: Map<StoreName, Shelf>;
+	/** The key of each message. */
+	readonly places: Map<MessageId, string>;
 	readonly listeners: ReturnType<typeof createListeners>;
 	revision: number;
 	/** Simulated end of room: commits that write anything fail with `full`. */
@@ -20,7 +29,13 @@ export interface MemoryDisk {
 }
 
 export function createMemoryDisk(): MemoryDisk {
-	return { shelves: new Map(), listeners: createListeners(), revision: 0, full: false };
+	return {
+		shelves: new Map(),
+		places: new Map(),
+		listeners: createListeners(),
+		revision: 0,
+		full: false,
+	};
 }
 
 function shelfOf(disk: MemoryDisk, store: StoreName): Shelf {
@@ -52,6 +67,29 @@ function keysIn(shelf: Shelf, { prefix, after, before, limit, newestFirst }: Key
 	return keys.slice(from, Math.min(Math.max(from, to), from + limit));
 }
 
+/** Whether a message would stand under two keys. */
+function wouldDouble({ places }: MemoryDisk, writes: readonly Write[]): boolean {
+	const messages = writes.filter(({ store }) => store === 'messages');
+	const deleted = new Set(
+		messages.filter(({ value }) => value === undefined).map(({ key }) => key),
+	);
+	const put = new Set<MessageId>();
+	return messages.some(({ key, value }) => {
+		if (value === undefined) return false;
+		const id = messageOf(key);
+		const place = places.get(id);
+		const isTwice = put.has(id) || (place !== undefined && place !== key && !deleted.has(place));
+		put.add(id);
+		return isTwice;
+	});
+}
+
+function keepPlace({ places }: MemoryDisk, key: string, isThere: boolean): void {
+	const id = messageOf(key);
+	if (isThere) places.set(id, key);
+	else if (places.get(id) === key) places.delete(id);
+}
+
 function backendOf(disk: MemoryDisk): Backend {
 	return {
 		read<Name extends StoreName>(store: Name, key: string) {
@@ -66,12 +104,13 @@ function backendOf(disk: MemoryDisk): Backend {
 				})) as Entry<Name>[],
 			);
 		},
-		commit(checks, writes) {
-			for (const { store, key, revision } of checks) {
-				if (shelfOf(disk, store).rows.get(key)?.revision !== revision) {
-					return Promise.resolve('conflict');
-				}
-			}
+		locate: (id) => Promise.resolve(disk.places.get(id)),
+		commit({ checks, located, writes }) {
+			const moved =
+				checks.some((check) => {
+					return shelfOf(disk, check.store).rows.get(check.key)?.revision !== check.revision;
+				}) || located.some(({ id, key }) => disk.places.get(id) !== key);
+			if (moved || wouldDouble(disk, writes)) return Promise.resolve('conflict');
 			if (disk.full && writes.some(({ value }) => value !== undefined)) {
 				return Promise.resolve('full');
 			}
@@ -82,6 +121,7 @@ function backendOf(disk: MemoryDisk): Backend {
 				}
 				if (value === undefined) shelf.rows.delete(key);
 				else shelf.rows.set(key, { revision: ++disk.revision, value });
+				if (store === 'messages') keepPlace(disk, key, value !== undefined);
 			}
 			return Promise.resolve('done');
 		},
@@ -96,6 +136,7 @@ export function createMemoryStore(disk: MemoryDisk): Store {
 			return (await backend.read(store, key))?.value;
 		},
 		list: (store, range) => backend.list(store, range),
+		locate: backend.locate,
 		transact: (body) => transactOn(backend, body, disk.listeners.tell),
 		watch(listener) {
 			const stop = disk.listeners.add(listener);

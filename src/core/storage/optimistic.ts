@@ -2,7 +2,8 @@
 // the condition that the rows read are unchanged. This is what keeps a second writer from corrupting anything: tabs
 // write intentions while the engine works, and whoever comes second runs again on what the first one left.
 import type { Entry, KeyRange, Result, StoreFailure, Touched, Transaction } from '../ports.ts';
-import type { Rows, StoreName } from '../records.ts';
+import type { MessageId } from '../../protocol/ids.ts';
+import { messageOf, type Rows, type StoreName } from '../records.ts';
 
 /** A row and the mark of its last change; a row that is absent has revision undefined. */
 export interface Versioned<Name extends StoreName> {
@@ -16,6 +17,12 @@ export interface Check {
 	readonly revision: number | undefined;
 }
 
+/** Where a message was found to be stored, or that it is not. */
+export interface Located {
+	readonly id: MessageId;
+	readonly key: string | undefined;
+}
+
 export interface Write {
 	readonly store: StoreName;
 	readonly key: string;
@@ -26,11 +33,16 @@ export interface Write {
 export interface Backend {
 	read<Name extends StoreName>(store: Name, key: string): Promise<Versioned<Name> | undefined>;
 	list<Name extends StoreName>(store: Name, range: KeyRange): Promise<readonly Entry<Name>[]>;
-	/** All or nothing, durable when it resolves. */
-	commit(
-		checks: readonly Check[],
-		writes: readonly Write[],
-	): Promise<'done' | 'conflict' | StoreFailure>;
+	/** The key of the message with this id. */
+	locate(id: MessageId): Promise<string | undefined>;
+	/** All or nothing, durable when it resolves. A second row for one message is a conflict. */
+	commit(commit: Commit): Promise<'done' | 'conflict' | StoreFailure>;
+}
+
+export interface Commit {
+	readonly checks: readonly Check[];
+	readonly located: readonly Located[];
+	readonly writes: readonly Write[];
 }
 
 /** So many conflicts in a row mean a body that conflicts with itself: a bug. */
@@ -46,7 +58,11 @@ const nameOf = (store: StoreName, key: string) => `${store}/${key}`;
 /** One attempt: what it read, and what it wants written. */
 class Attempt implements Transaction {
 	readonly checks = new Map<string, Check>();
+	readonly located = new Map<MessageId, Located>();
 	readonly writes = new Map<string, Write>();
+	/** Where own writes put a message, or that they took it away. */
+	readonly #placed = new Map<MessageId, string | undefined>();
+	readonly #locating = new Map<MessageId, Promise<string | undefined>>();
 	/** Reads under way or done: each row is read once, and stays for this attempt what it was. */
 	readonly #reads = new Map<string, Promise<Versioned<StoreName> | undefined>>();
 	readonly #backend: Backend;
@@ -92,19 +108,36 @@ class Attempt implements Transaction {
 		return keys.slice(0, range.limit).map((key) => ({ key, value: rows.get(key) as Rows[Name] }));
 	}
 
-	presumeAbsent(store: StoreName, key: string): void {
-		const name = nameOf(store, key);
-		if (this.#mayPresume && !this.#reads.has(name)) {
-			this.#reads.set(name, Promise.resolve(undefined));
+	async locate(id: MessageId): Promise<string | undefined> {
+		if (this.#placed.has(id)) return this.#placed.get(id);
+		let locating = this.#locating.get(id);
+		if (!locating) {
+			locating = this.#backend.locate(id);
+			this.#locating.set(id, locating);
+		}
+		const key = await locating;
+		this.located.set(id, { id, key });
+		// It may have been written while it was looked for.
+		return this.#placed.has(id) ? this.#placed.get(id) : key;
+	}
+
+	presumeNew(id: MessageId): void {
+		if (this.#mayPresume && !this.#locating.has(id)) {
+			this.#locating.set(id, Promise.resolve(undefined));
 		}
 	}
 
 	put<Name extends StoreName>(store: Name, key: string, value: Rows[Name]): void {
 		this.writes.set(nameOf(store, key), { store, key, value });
+		if (store === 'messages') this.#placed.set(messageOf(key), key);
 	}
 
 	delete(store: StoreName, key: string): void {
 		this.writes.set(nameOf(store, key), { store, key, value: undefined });
+		if (store !== 'messages') return;
+		const id = messageOf(key);
+		// Unless it was put elsewhere before.
+		if ((this.#placed.get(id) ?? key) === key) this.#placed.set(id, undefined);
 	}
 }
 
@@ -120,7 +153,11 @@ export async function transactOn<Value>(
 		const value = await body(tx);
 		const writes = [...tx.writes.values()];
 		if (writes.length === 0) return { ok: true, value };
-		const outcome = await backend.commit([...tx.checks.values()], writes);
+		const outcome = await backend.commit({
+			checks: [...tx.checks.values()],
+			located: [...tx.located.values()],
+			writes,
+		});
 		if (outcome === 'conflict') continue;
 		if (outcome !== 'done') return { ok: false, error: outcome };
 		committed(writes.map(({ store, key }) => ({ store, key })));

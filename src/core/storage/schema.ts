@@ -1,24 +1,30 @@
 // The database of this origin and how it grew. Migrations are append-only: the index is the version, and each has a
 // test that opens a stored database of the version before.
-import type { DBSchema, IDBPDatabase } from 'idb';
-import type { StoreName } from '../records.ts';
+import type { DBSchema, IDBPDatabase, IDBPObjectStore, IDBPTransaction, StoreNames } from 'idb';
+import type { MessageId } from '../../protocol/ids.ts';
+import { messageOf, type StoreName } from '../records.ts';
 
 /** A row at rest: `sealed` is CBOR under the device's data key, bound to store and key. */
 export interface StoredRow {
 	readonly revision: number;
 	readonly sealed: Uint8Array<ArrayBuffer>;
+	/** Of a message, by which it is found; its key says it, too. */
+	readonly message?: MessageId;
 }
 
 type RowStores = { [Name in StoreName]: { key: string; value: StoredRow } };
 
 export interface Database extends DBSchema, RowStores {
+	messages: { key: string; value: StoredRow; indexes: { message: string } };
 	/** Key handles, structured-cloned: a CryptoKey that cannot be exported cannot be anything else. */
 	vault: { key: string; value: unknown };
 }
 
-type Migration = (db: IDBPDatabase<Database>) => void;
+type Upgrade = IDBPTransaction<Database, StoreNames<Database>[], 'versionchange'>;
+type Migration = (db: IDBPDatabase<Database>, tx: Upgrade) => void | Promise<void>;
 
-const VERSION_1: readonly (StoreName | 'vault')[] = [
+/** Stores as they were made, some of which a later version took away. */
+const VERSION_1 = [
 	'me',
 	'settings',
 	'clock',
@@ -37,7 +43,7 @@ const VERSION_1: readonly (StoreName | 'vault')[] = [
 	'invites',
 	'contactAddresses',
 	'vault',
-];
+] as const;
 
 const VERSION_2: readonly StoreName[] = ['groups', 'entrances', 'receipts'];
 
@@ -50,7 +56,7 @@ const VERSION_6: readonly StoreName[] = [
 
 export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
-		for (const name of VERSION_1) db.createObjectStore(name);
+		for (const name of VERSION_1) db.createObjectStore(name as StoreName);
 	},
 	// Groups.
 	(db) => {
@@ -72,4 +78,45 @@ export const MIGRATIONS: readonly Migration[] = [
 	(db) => {
 		for (const name of VERSION_6) db.createObjectStore(name);
 	},
+	// Messages are found by an index instead of a row each; what was heard is kept in pages.
+	async (db, tx) => {
+		db.createObjectStore('heard');
+		db.deleteObjectStore('messageKeys' as StoreName);
+		await nameMessages(tx.objectStore('messages'));
+	},
 ];
+
+/** Brings a database of version `from` up to date. */
+export async function migrate(
+	db: IDBPDatabase<Database>,
+	tx: Upgrade,
+	from: number,
+): Promise<void> {
+	for (const each of MIGRATIONS.slice(from)) await each(db, tx);
+}
+
+/** Rows that are rewritten at a time. */
+const PAGE = 500;
+
+/** Gives the rows what they are found by. A second row of one message would keep the database from ever opening: it goes. */
+async function nameMessages(
+	shelf: IDBPObjectStore<Database, StoreNames<Database>[], 'messages', 'versionchange'>,
+): Promise<void> {
+	const named = new Set<MessageId>();
+	for (let range: IDBKeyRange | null = null; ;) {
+		const [keys, rows] = await Promise.all([
+			shelf.getAllKeys(range, PAGE),
+			shelf.getAll(range, PAGE),
+		]);
+		for (const [index, row] of rows.entries()) {
+			const key = keys[index] ?? '';
+			const message = messageOf(key);
+			void (named.has(message) ? shelf.delete(key) : shelf.put({ ...row, message }, key));
+			named.add(message);
+		}
+		const last = keys.at(-1);
+		if (last === undefined || keys.length < PAGE) break;
+		range = IDBKeyRange.lowerBound(last, true);
+	}
+	shelf.createIndex('message', 'message', { unique: true });
+}

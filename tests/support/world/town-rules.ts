@@ -23,7 +23,7 @@ export function brokenIn(town: Town): string[] {
 		for (const { identity } of person.devices) owners.set(identity.device, identity.account);
 	}
 	return town.world.devices.flatMap((device) => {
-		const isTwice = countOf(device, 'messages') !== countOf(device, 'messageKeys');
+		const isTwice = countOf(device, 'messages') !== device.disk.places.size;
 		const twice = isTwice ? [`${device.name} has a message under two keys`] : [];
 		return [...twice, ...strangers(device, owners)];
 	});
