@@ -181,6 +181,7 @@ describe('operating over HTTP', () => {
 		const alice = await room.device().login();
 		await alice.request({
 			...{ type: 'putCapsule', capsule: idFrom<CapsuleId>(id), sealed, takesOver: false },
+			pointer: undefined,
 		});
 		expect((await fetch(id.subarray(1))).status).toBe(400);
 		const found = await fetch(id);

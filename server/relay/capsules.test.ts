@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CAPSULE_KEPT } from '../../src/protocol/limits.ts';
+import type { UpFrame } from '../../src/protocol/frames.ts';
 import type { CapsuleId } from '../../src/protocol/ids.ts';
 import {
 	newCapsule,
@@ -8,14 +9,13 @@ import {
 	type Device,
 } from '../../tests/support/relay-fixture.ts';
 
+type PutFrame = Extract<UpFrame, { type: 'putCapsule' }>;
+
 const put = (
 	device: Device,
 	capsule: CapsuleId,
-	{
-		sealed = someBytes(),
-		takesOver = false,
-	}: { sealed?: Uint8Array | null; takesOver?: boolean } = {},
-) => device.request({ type: 'putCapsule', capsule, sealed, takesOver });
+	{ sealed = someBytes(), takesOver = false, pointer }: Partial<PutFrame> = {},
+) => device.request({ type: 'putCapsule', capsule, sealed, takesOver, pointer });
 const keep = (device: Device, capsule: CapsuleId) =>
 	device.request({ type: 'keepCapsule', capsule });
 
@@ -64,6 +64,25 @@ describe('capsules', () => {
 		expect(await fetch(first)).toBeNull();
 		expect(await keep(old, first)).toMatchObject({ code: 'capsule-unknown' });
 		expect([...room.disk.capsules.keys()]).not.toContain(second);
+	});
+
+	it('CP-6 what points to it is given to whoever knows that id, and is never left behind', async () => {
+		const { fetch, old, fresh } = await twoDevices();
+		const [capsule, renewed, beside] = [newCapsule(), newCapsule(), newCapsule()];
+		const pointers = [someBytes(), someBytes()].map((sealed) => ({ capsule: beside, sealed }));
+		await put(old, capsule, { pointer: pointers[0] });
+		expect(await fetch(beside)).toEqual(pointers[0]?.sealed);
+		await put(old, renewed, { pointer: pointers[1] });
+		expect(await fetch(beside)).toEqual(pointers[1]?.sealed);
+		const foreign = await put(fresh, newCapsule(), { pointer: pointers[0] });
+		expect(foreign).toMatchObject({ code: 'capsule-taken' });
+		await put(fresh, renewed, { pointer: pointers[0], takesOver: true });
+		expect(await fetch(beside)).toEqual(pointers[0]?.sealed);
+		await put(fresh, renewed);
+		expect(await fetch(beside)).toBeNull();
+		await put(fresh, renewed, { pointer: pointers[0] });
+		await put(fresh, renewed, { sealed: null });
+		expect(await fetch(beside)).toBeNull();
 	});
 
 	it('CP-3 forgets what was neither put nor kept for 400 days', async () => {

@@ -19,12 +19,14 @@ export class Capsules {
 	/** Undefined once it is stored, or deleted (SPEC CP-2). */
 	async put(
 		keeper: DeviceId,
-		{ capsule, sealed, takesOver }: PutFrame,
+		{ capsule, sealed, takesOver, pointer }: PutFrame,
 	): Promise<Refused | undefined> {
 		const { store, clock } = this.#ports;
 		const place = placeOf(capsule);
-		const done = sealed
-			? await store.putCapsule({ place, keeper, sealed, at: clock.now() }, takesOver)
+		const beside = pointer && { place: placeOf(pointer.capsule), sealed: pointer.sealed };
+		const record = sealed && { place, keeper, sealed, at: clock.now(), pointer: beside };
+		const done = record
+			? await store.putCapsule(record, takesOver)
 			: await store.dropCapsule(place, keeper);
 		if (!done.ok) return 'busy';
 		return done.value === 'taken' ? 'capsule-taken' : undefined;

@@ -101,7 +101,12 @@ export interface CapsuleRecord {
 	readonly sealed: Uint8Array;
 	/** Relay's clock when it was last put or kept, ms. */
 	readonly at: number;
+	/** What lies beside it under another id (SPEC CP-6). */
+	readonly pointer?: { readonly place: string; readonly sealed: Uint8Array } | undefined;
 }
+
+/** Who keeps what, and since when. */
+export type HeldCapsule = Pick<CapsuleRecord, 'place' | 'keeper' | 'at'>;
 
 /** One atomic step of a channel: either all of it is durable, or nothing happened. */
 export interface ChannelChange {
@@ -173,15 +178,16 @@ export interface RelayStore {
 		mailbox: DeviceId,
 		subscription: PushSubscriptionData | null,
 	): Promise<StoreResult<void>>;
-	/** Undefined where nothing lies. */
+	/** A capsule, or a pointer to one; undefined where nothing lies. */
 	readCapsule(place: string): Promise<StoreResult<Uint8Array | undefined>>;
-	/** Stores it and deletes any other of its keeper. `taken`: another device keeps that one, and `takesOver` is false. */
+	/**
+	 * Stores it with its pointer, and deletes any other of its keeper. `taken`: another device keeps that one, or what the
+	 * pointer's place belongs to, and `takesOver` is false.
+	 */
 	putCapsule(record: CapsuleRecord, takesOver: boolean): Promise<StoreResult<'put' | 'taken'>>;
 	/** Moves the time of a capsule to `at`, for its keeper alone. */
-	keepCapsule(
-		held: Omit<CapsuleRecord, 'sealed'>,
-	): Promise<StoreResult<'kept' | 'taken' | 'unknown'>>;
-	/** Deletes a capsule that `keeper` keeps; `taken` where another device does. */
+	keepCapsule(held: HeldCapsule): Promise<StoreResult<'kept' | 'taken' | 'unknown'>>;
+	/** Deletes a capsule that `keeper` keeps, and its pointer; `taken` where another device does. */
 	dropCapsule(place: string, keeper: DeviceId): Promise<StoreResult<'dropped' | 'taken'>>;
 	/** Deletes those of before `before` (ms). */
 	purgeCapsules(before: number): Promise<StoreResult<void>>;

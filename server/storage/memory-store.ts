@@ -9,6 +9,7 @@ import type {
 	ChannelOutcome,
 	ChannelRecord,
 	ExpiredMessage,
+	HeldCapsule,
 	Message,
 	Posting,
 	RelayStore,
@@ -223,15 +224,22 @@ export class MemoryStore implements RelayStore {
 	}
 
 	readCapsule(place: string): Promise<StoreResult<Uint8Array | undefined>> {
-		return this.#do((disk) => disk.capsules.get(place)?.sealed);
+		return this.#do(
+			({ capsules }) =>
+				capsules.get(place)?.sealed ?? pointedFrom(capsules, place)?.pointer?.sealed,
+		);
 	}
 
 	putCapsule(record: CapsuleRecord, takesOver: boolean): Promise<StoreResult<'put' | 'taken'>> {
 		return this.#do(({ capsules }) => {
-			const known = capsules.get(record.place);
-			if (known && known.keeper !== record.keeper && !takesOver) return 'taken';
+			const pointed = record.pointer && pointedFrom(capsules, record.pointer.place);
+			const others = [capsules.get(record.place), pointed];
+			if (!takesOver && others.some((other) => other && other.keeper !== record.keeper))
+				return 'taken';
 			for (const { place, keeper } of capsules.values())
 				if (keeper === record.keeper) capsules.delete(place);
+			if (pointed && capsules.has(pointed.place))
+				capsules.set(pointed.place, { ...pointed, pointer: undefined });
 			capsules.set(record.place, record);
 			return 'put';
 		});
@@ -241,7 +249,7 @@ export class MemoryStore implements RelayStore {
 		place,
 		keeper,
 		at,
-	}: Omit<CapsuleRecord, 'sealed'>): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
+	}: HeldCapsule): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
 		return this.#do(({ capsules }) => {
 			const known = capsules.get(place);
 			if (known?.keeper !== keeper) return known ? 'taken' : 'unknown';
@@ -323,4 +331,11 @@ export class MemoryStore implements RelayStore {
 			rows.filter((row) => !matches(row)),
 		);
 	}
+}
+
+function pointedFrom(
+	capsules: ReadonlyMap<string, CapsuleRecord>,
+	place: string,
+): CapsuleRecord | undefined {
+	return capsules.values().find(({ pointer }) => pointer?.place === place);
 }

@@ -16,6 +16,7 @@ import type {
 	ChannelOutcome,
 	ChannelRecord,
 	ExpiredMessage,
+	HeldCapsule,
 	Message,
 	Posting,
 	RelayStore,
@@ -241,22 +242,33 @@ export class SqliteDatabase implements SyncOperations {
 	}
 
 	readCapsule(place: string): Uint8Array | undefined {
-		const row = this.#row('SELECT sealed FROM capsules WHERE place = ?', place);
+		const row = this.#row(
+			'SELECT sealed FROM capsules WHERE place = ?1 UNION SELECT sealed FROM pointers WHERE place = ?1',
+			place,
+		);
 		return row && new Uint8Array(row.sealed as Uint8Array);
 	}
 
-	putCapsule({ place, keeper, at, sealed }: CapsuleRecord, takesOver: boolean): 'put' | 'taken' {
-		const known = this.#keeperOf(place);
-		if (known !== undefined && known !== keeper && !takesOver) return 'taken';
-		this.#run('DELETE FROM capsules WHERE keeper = ?', keeper);
+	putCapsule(record: CapsuleRecord, takesOver: boolean): 'put' | 'taken' {
+		const { place, keeper, at, sealed, pointer } = record;
+		const others = [this.#keeperOf(place), pointer && this.#keeperOfPointer(pointer.place)];
+		if (!takesOver && others.some((other) => other !== undefined && other !== keeper))
+			return 'taken';
+		this.#run('DELETE FROM capsules WHERE keeper = ? OR place = ?', keeper, place);
 		this.#run(
-			'INSERT OR REPLACE INTO capsules (place, keeper, at, sealed) VALUES (?, ?, ?, ?)',
+			'INSERT INTO capsules (place, keeper, at, sealed) VALUES (?, ?, ?, ?)',
 			...[place, keeper, at, sealed],
 		);
+		if (pointer) {
+			this.#run(
+				'INSERT OR REPLACE INTO pointers (place, capsule, sealed) VALUES (?, ?, ?)',
+				...[pointer.place, place, pointer.sealed],
+			);
+		}
 		return 'put';
 	}
 
-	keepCapsule({ place, keeper, at }: Omit<CapsuleRecord, 'sealed'>): 'kept' | 'taken' | 'unknown' {
+	keepCapsule({ place, keeper, at }: HeldCapsule): 'kept' | 'taken' | 'unknown' {
 		const known = this.#keeperOf(place);
 		if (known !== keeper) return known === undefined ? 'unknown' : 'taken';
 		this.#run('UPDATE capsules SET at = ? WHERE place = ?', at, place);
@@ -287,6 +299,11 @@ export class SqliteDatabase implements SyncOperations {
 
 	#keeperOf(place: string): unknown {
 		return this.#row('SELECT keeper FROM capsules WHERE place = ?', place)?.keeper;
+	}
+
+	#keeperOfPointer(place: string): unknown {
+		const pointed = 'SELECT capsule FROM pointers WHERE place = ?';
+		return this.#row(`SELECT keeper FROM capsules WHERE place = (${pointed})`, place)?.keeper;
 	}
 
 	#prepare(sql: string): StatementSync {

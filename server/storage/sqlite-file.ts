@@ -52,6 +52,15 @@ const SCHEMA = `
 	CREATE TABLE push (mailbox TEXT PRIMARY KEY, subscription TEXT NOT NULL) STRICT, WITHOUT ROWID;
 `;
 
+/** Came later: made where it is missing. A relay of before does not know it, and SQLite keeps it true all the same. */
+const ADDED = `
+	CREATE TABLE IF NOT EXISTS pointers (
+		place TEXT PRIMARY KEY,
+		capsule TEXT NOT NULL UNIQUE REFERENCES capsules (place) ON DELETE CASCADE,
+		sealed BLOB NOT NULL
+	) STRICT;
+`;
+
 /**
  * One relay per database: two would hand out the same sequence numbers and disagree about channels. The lock is a
  * transaction on a file beside it, which the system ends with the process, however that ends; the database itself
@@ -93,6 +102,7 @@ export function openDatabase({
 		checkOrCreate(database, path, checks);
 		// Only now: it may write, and a file that is damaged or not ours stays as it is.
 		database.exec('PRAGMA journal_mode = WAL');
+		database.exec(ADDED);
 		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
 		database.exec(`PRAGMA max_page_count = ${pages}`);
 		return database;

@@ -10,6 +10,7 @@ import type {
 	ChannelOutcome,
 	ChannelRecord,
 	ExpiredMessage,
+	HeldCapsule,
 	Posting,
 	RelayStore,
 	StoredMessage,
@@ -175,9 +176,7 @@ export class SqliteStore implements RelayStore {
 		return this.#do('putCapsule', record, takesOver);
 	}
 
-	keepCapsule(
-		held: Omit<CapsuleRecord, 'sealed'>,
-	): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
+	keepCapsule(held: HeldCapsule): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
 		return this.#do('keepCapsule', held);
 	}
 

@@ -100,7 +100,13 @@ class Keeper implements CapsuleKeeper {
 		this.#putAt = this.#ports.context.clock.now();
 		const { capsule } = keys;
 		const { takesOver } = row;
-		const question = { type: 'putCapsule', capsule, sealed, takesOver } as const;
+		const question = {
+			type: 'putCapsule',
+			capsule,
+			sealed,
+			takesOver,
+			pointer: undefined,
+		} as const;
 		const answer = await this.#ports.session().ask(question);
 		const { leftOut } = kept.content;
 		if (answer.type === 'accepted') await this.#saved(row, { digest: kept.digest, leftOut });

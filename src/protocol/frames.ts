@@ -10,6 +10,7 @@ import {
 	MAX_CARD_BYTES,
 	MAX_EPHEMERAL_BYTES,
 	MAX_MEMBERS_PER_COMMIT,
+	MAX_POINTER_BYTES,
 } from './limits.ts';
 
 /** Names an answer's question; counts up from 0 on each connection. */
@@ -103,6 +104,8 @@ const putCapsule = frame(14, 'putCapsule', {
 	sealed: v.nullable(bytesUpTo(MAX_CAPSULE_BYTES)),
 	/** Also where another device keeps it: this one takes its place. */
 	takesOver: v.boolean(),
+	/** Lies, stays and goes with it, under an id of its own (SPEC CP-6). */
+	pointer: v.optional(v.strictObject({ capsule: capsuleId, sealed: bytesUpTo(MAX_POINTER_BYTES) })),
 });
 /** As it lies there, for another 400 days; says whether this device still keeps it (SPEC CP-3). */
 const keepCapsule = frame(15, 'keepCapsule', { request, capsule: capsuleId });

@@ -17,6 +17,8 @@ export const MAX_EPHEMERAL_BYTES = 16 * KIB;
 export const MAX_CARD_BYTES = 64 * KIB;
 /** What a person gets back with a recovery code, sealed. */
 export const MAX_CAPSULE_BYTES = 256 * KIB;
+/** The second way to a capsule, sealed: a recovery code, and room to spare. */
+export const MAX_POINTER_BYTES = 256;
 /** Devices that one commit may add, and so the welcomes it may carry. */
 export const MAX_MEMBERS_PER_COMMIT = 1024;
 /** Addresses that one device may hold. */

@@ -344,6 +344,42 @@ export function relayStoreContract(name: string, make: () => Promise<StoreUnderT
 			expect(await ok(store.dropCapsule(other.place, other.keeper))).toBe('dropped');
 		});
 
+		it('CP-6 a pointer comes, stays and goes with its capsule, and with it alone', async () => {
+			const pointer = () => ({
+				place: randomBytes(32).toString('base64url'),
+				sealed: new Uint8Array(randomBytes(40)),
+			});
+			const [first, other] = [capsuleRecord({ pointer: pointer() }), capsuleRecord()];
+			const read = (place = '') => ok(store.readCapsule(place));
+			for (const record of [first, other]) await ok(store.putCapsule(record, false));
+			await under.crash();
+			store = await under.open();
+			expect(await read(first.pointer?.place)).toEqual(first.pointer?.sealed);
+			// Put anew with another, and without one.
+			const moved = { ...first, pointer: pointer() };
+			await ok(store.putCapsule(moved, false));
+			expect(await read(first.pointer?.place)).toBeUndefined();
+			expect(await read(moved.pointer.place)).toEqual(moved.pointer.sealed);
+			// Nobody else's, unless knowingly; and what it led to stays.
+			const claimed = { ...other, pointer: moved.pointer };
+			expect(await ok(store.putCapsule(claimed, false))).toBe('taken');
+			expect(await ok(store.putCapsule(claimed, true))).toBe('put');
+			expect(await read(first.place)).toEqual(first.sealed);
+			await ok(store.putCapsule({ ...other, pointer: undefined }, false));
+			expect(await read(moved.pointer.place)).toBeUndefined();
+			// Whoever takes the capsule over has the pointer, too, or nobody.
+			await ok(store.putCapsule(moved, false));
+			await ok(store.putCapsule({ ...first, keeper: device(), pointer: undefined }, true));
+			expect(await read(moved.pointer.place)).toBeUndefined();
+			const late = capsuleRecord({ pointer: pointer() });
+			await ok(store.putCapsule(late, false));
+			await ok(store.dropCapsule(late.place, late.keeper));
+			expect(await read(late.pointer?.place)).toBeUndefined();
+			await ok(store.putCapsule(late, false));
+			await ok(store.purgeCapsules(late.at + 1));
+			expect(await read(late.pointer?.place)).toBeUndefined();
+		});
+
 		it('CP-3 a capsule that its device keeps outlives one that nobody does', async () => {
 			const [kept, left] = [capsuleRecord(), capsuleRecord()];
 			for (const record of [kept, left]) await ok(store.putCapsule(record, false));

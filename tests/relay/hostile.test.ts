@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeCbor } from '../../src/protocol/codec.ts';
 import { downFrames, upFrames, type UpFrame } from '../../src/protocol/frames.ts';
 import { idFrom, type CapsuleId } from '../../src/protocol/ids.ts';
-import { MAX_CAPSULE_BYTES } from '../../src/protocol/limits.ts';
+import { MAX_CAPSULE_BYTES, MAX_POINTER_BYTES } from '../../src/protocol/limits.ts';
 import {
 	loginFrame,
 	newAddress,
@@ -130,6 +130,9 @@ class Fuzzer {
 				capsule: this.#capsule(),
 				sealed: this.chance(0.5) ? body : null,
 				takesOver: this.chance(0.5),
+				pointer: this.chance(0.5)
+					? { capsule: this.#capsule(), sealed: body.slice(0, MAX_POINTER_BYTES) }
+					: undefined,
 			},
 			{ type: 'keepCapsule', request, capsule: this.#capsule() },
 			{ type: 'login', version: 1, deviceKey: this.bytes(32), signature: this.bytes(64) },
@@ -301,7 +304,9 @@ describe('hostile input', () => {
 		const capsule = idFrom<CapsuleId>(crypto.getRandomValues(new Uint8Array(16)));
 		const [own, foreign] = [new Uint8Array(2000).fill(1), new Uint8Array(2000).fill(2)];
 		const put = ({ client }: typeof alice, sealed: Uint8Array | null) =>
-			client.request({ type: 'putCapsule', capsule, sealed, takesOver: false });
+			client.request({
+				...{ type: 'putCapsule', capsule, sealed, takesOver: false, pointer: undefined },
+			});
 		expect(await put(alice, own)).toMatchObject({ type: 'accepted' });
 		expect(await put(bob, foreign)).toMatchObject({ code: 'capsule-taken' });
 		expect(await put(bob, null)).toMatchObject({ code: 'capsule-taken' });

@@ -42,6 +42,10 @@ const upFrames: Examples = [
 	{ type: 'fetchSnapshot', request: 11, channel: B },
 	{ type: 'putCapsule', request: 12, capsule: C, sealed: bytes(8), takesOver: false },
 	{ type: 'putCapsule', request: 13, capsule: C, sealed: null, takesOver: true },
+	{
+		...{ type: 'putCapsule', request: 13, capsule: C, sealed: bytes(8), takesOver: false },
+		pointer: { capsule: A, sealed: bytes(3) },
+	},
 	{ type: 'keepCapsule', request: 14, capsule: C },
 ];
 
