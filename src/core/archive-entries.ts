@@ -1,5 +1,6 @@
 // What stands in a backup, entry by entry (archive/FORMAT.md). No key is among it: whoever restores a backup becomes
 // another device.
+import type { Passkey } from './recovery-model.ts';
 import type { Profile } from '../protocol/cards.ts';
 import type { GroupId } from '../protocol/ids.ts';
 import type {
@@ -132,6 +133,7 @@ export type ArchiveEntry =
 export interface CapsuleContent extends AccountSecret {
 	/** Of the own profile, as contacts were told it last. */
 	readonly profileVersion: number;
+	readonly passkey: Passkey | undefined;
 	/** From `about` on, without messages and `end`. */
 	readonly entries: readonly ArchiveEntry[];
 }

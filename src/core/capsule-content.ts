@@ -28,8 +28,9 @@ export async function capsuleBytes(
 	const exported = await recovery.exportAccount();
 	const secret = { ...exported, deviceList: me.deviceList ?? exported.deviceList };
 	const { profileVersion } = me;
+	const passkey = (await ports.store.get('recovery', ONLY))?.passkey;
 	for (const entries of everSmaller(all)) {
-		const bytes = await recovery.encode({ ...secret, profileVersion, entries });
+		const bytes = await recovery.encode({ ...secret, profileVersion, passkey, entries });
 		if (bytes.length > MOST_PLAIN_BYTES) continue;
 		return { bytes, leftOut: contactsIn(all) - contactsIn(entries) };
 	}

@@ -7,7 +7,8 @@ import type { EngineContext } from './context.ts';
 import type { CapsuleKeeper, CapsuleKeeping, Standing } from './capsule-standing.ts';
 import type { CapsuleKeys, RecoveryPorts, Touched } from './ports.ts';
 import type { RelaySession } from './relay-session.ts';
-import { ONLY, type RecoveryRow, type StoreName } from './records.ts';
+import type { Passkey, RecoveryRow } from './recovery-model.ts';
+import { ONLY, type StoreName } from './records.ts';
 
 /** After somebody or something new, ms: what belongs to it comes a moment later. */
 const SOON = 10_000;
@@ -17,7 +18,7 @@ const BETWEEN_PUTS = 2 * 60_000;
 const RETRY_AFTER = 60_000;
 
 /** Of one row each, or changed by the person alone. */
-const OWN: ReadonlySet<StoreName> = new Set<StoreName>(['me', 'settings', 'recovery']);
+const OWN: ReadonlySet<StoreName> = new Set<StoreName>(['me', 'settings']);
 const KNOWN: ReadonlySet<StoreName> = new Set<StoreName>([
 	...(['people', 'conversations', 'groups', 'invites'] as const),
 ]);
@@ -50,6 +51,7 @@ class Keeper implements CapsuleKeeper {
 	touched(rows: readonly Touched[]): void {
 		const now = this.#ports.context.clock.now();
 		for (const { store, key } of rows) {
+			if (store === 'recovery') this.#plan(now);
 			if (OWN.has(store)) this.#plan(now + SOON);
 			if (!KNOWN.has(store)) continue;
 			const isNew = !this.#seen.has(`${store}/${key}`);
@@ -91,7 +93,9 @@ class Keeper implements CapsuleKeeper {
 		if (!content) return;
 		const digest = toBase64Url(await crypto.sha256(content.bytes));
 		if (digest === row.digest) return;
-		if (clock.now() < this.#putAt + BETWEEN_PUTS) this.#plan(this.#putAt + BETWEEN_PUTS);
+		// What the person has just asked for is not put off: they may close the tab.
+		const waits = row.digest !== undefined && clock.now() < this.#putAt + BETWEEN_PUTS;
+		if (waits) this.#plan(this.#putAt + BETWEEN_PUTS);
 		else await this.#put(row, keys, { content, digest });
 	}
 
@@ -99,30 +103,33 @@ class Keeper implements CapsuleKeeper {
 		const sealed = await keys.seal(kept.content.bytes);
 		this.#putAt = this.#ports.context.clock.now();
 		const { capsule } = keys;
-		const { takesOver } = row;
-		const question = {
-			type: 'putCapsule',
-			capsule,
-			sealed,
-			takesOver,
-			pointer: undefined,
-		} as const;
+		const { takesOver, passkey } = row;
+		const pointer = passkey && (await this.#pointerOf(passkey, row.code));
+		const question = { type: 'putCapsule', capsule, sealed, takesOver, pointer } as const;
 		const answer = await this.#ports.session().ask(question);
 		const { leftOut } = kept.content;
 		if (answer.type === 'accepted') await this.#saved(row, { digest: kept.digest, leftOut });
 		else if (answer.type === 'refused') await this.#refused(row, keys, answer);
 	}
 
+	async #pointerOf({ secret }: Passkey, code: string) {
+		const keys = await this.#ports.recovery.passkeyKeys(secret);
+		// As it was typed it may be longer than what a pointer holds.
+		const letters = code.toUpperCase().replaceAll(/[^0-9A-Z]/gu, '');
+		const sealed = await keys?.seal(new TextEncoder().encode(letters));
+		return keys && sealed && { capsule: keys.capsule, sealed };
+	}
+
 	async #saved(
-		{ code }: RecoveryRow,
+		{ code, passkey }: RecoveryRow,
 		{ digest, leftOut }: Pick<RecoveryRow, 'digest' | 'leftOut'>,
 	): Promise<void> {
 		const { persist, clock } = this.#ports.context;
 		const savedAt = clock.now();
 		await persist(async (tx) => {
 			const row = await tx.get('recovery', ONLY);
-			// Of a code that was renewed meanwhile nothing is kept yet.
-			if (row?.code !== code) return;
+			// Of a code or passkey that was renewed meanwhile nothing is kept yet.
+			if (row?.code !== code || row.passkey?.made !== passkey?.made) return;
 			tx.put('recovery', ONLY, { ...row, digest, leftOut, savedAt, takesOver: false });
 		});
 	}

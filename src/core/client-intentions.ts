@@ -54,6 +54,7 @@ type Intentions = Pick<
 	| 'changeSettings'
 	| 'newRecoveryCode'
 	| 'useRecoveryCode'
+	| 'usePasskey'
 >;
 
 class StoreUnwritable extends Error {
@@ -137,11 +138,19 @@ function ownIntentions(
 		newRecoveryCode: () => ports.crypto.newRecoveryCode(),
 		useRecoveryCode: (code) =>
 			must(store, async (tx) => {
-				if ((await tx.get('recovery', ONLY))?.code === code) return;
+				const before = await tx.get('recovery', ONLY);
+				if (before?.code === code) return;
 				tx.put('recovery', ONLY, {
-					...{ code, made: ports.clock.now(), takesOver: false, leftOut: 0 },
-					...{ digest: undefined, savedAt: undefined },
+					...{ code, made: ports.clock.now(), takesOver: before?.takesOver ?? false, leftOut: 0 },
+					...{ digest: undefined, savedAt: undefined, passkey: before?.passkey },
 				});
+			}),
+		usePasskey: (chosen) =>
+			must(store, async (tx) => {
+				const row = await tx.get('recovery', ONLY);
+				if (!row) return;
+				const passkey = chosen && { ...chosen, made: ports.clock.now() };
+				tx.put('recovery', ONLY, { ...row, passkey, digest: undefined });
 			}),
 		async start(name) {
 			const keys = await ports.createIdentity();

@@ -13,6 +13,7 @@ import {
 	type Me,
 	type Message,
 	type Person,
+	type Recovery,
 } from './model.ts';
 import type { Store } from './ports.ts';
 import type { GroupRow } from './group-records.ts';
@@ -24,6 +25,7 @@ import {
 	type MeRow,
 	type MessageRow,
 	type PersonRow,
+	type RecoveryRow,
 	type Rows,
 } from './records.ts';
 import { isNews } from './threads.ts';
@@ -112,6 +114,14 @@ export function viewMe({ account, device, profile, created, signedOut, link }: M
 	return { account, device, profile, created, signedOut, link };
 }
 
+function viewRecovery({ made, savedAt, leftOut, passkey, digest }: RecoveryRow): Recovery {
+	const shown = passkey && {
+		...{ credential: passkey.credential, made: passkey.made },
+		kept: digest !== undefined,
+	};
+	return { made, savedAt, leftOut, passkey: shown };
+}
+
 export function createQueries(store: Store): Queries {
 	return {
 		async me() {
@@ -120,7 +130,7 @@ export function createQueries(store: Store): Queries {
 		},
 		async recovery() {
 			const row = await store.get('recovery', ONLY);
-			return row && { made: row.made, savedAt: row.savedAt, leftOut: row.leftOut };
+			return row && viewRecovery(row);
 		},
 		conversations: () => listConversations(store),
 		async conversation(id) {

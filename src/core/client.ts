@@ -43,8 +43,11 @@ import type {
 	SendRefusal,
 	Settings,
 	StorageCondition,
+	WayBack,
 	Written,
 } from './model.ts';
+
+import type { Passkey } from './recovery-model.ts';
 
 export type { ArchiveFailure } from './archive-entries.ts';
 export type { ArchiveSecret } from './ports.ts';
@@ -110,11 +113,13 @@ export interface Client {
 	newRecoveryCode(): string;
 	/** From now on the relay keeps under this code what the person gets back with it, and nothing under an earlier one. */
 	useRecoveryCode(code: string): Promise<void>;
+	/** From now on this passkey, too, brings the person back, and no other; undefined: none does. Nothing without a code. */
+	usePasskey(passkey: Omit<Passkey, 'made'> | undefined): Promise<void>;
 	/**
-	 * Makes this browser the device of the person whose recovery code it is; only before `start`. Their contacts and groups
+	 * Makes this browser the device of the person whose recovery code or passkey it is; only before `start`. Their contacts and groups
 	 * are here when it resolves; messages are not among what comes back.
 	 */
-	comeBack(code: string): Promise<Result<Me, ComeBackFailure>>;
+	comeBack(by: WayBack): Promise<Result<Me, ComeBackFailure>>;
 
 	/** Shows what makes this browser one more device of a person; only before `start`. */
 	linkThisDevice(): Promise<LinkingDevice>;
@@ -298,7 +303,7 @@ export interface ClientPorts {
 	/** See {@link Client.files}. */
 	files(): Promise<Files>;
 	/** See {@link Client.comeBack}. */
-	comeBack(code: string): Promise<Result<Me, ComeBackFailure>>;
+	comeBack(by: WayBack): Promise<Result<Me, ComeBackFailure>>;
 	/** See {@link Client.linkThisDevice}. */
 	linkThisDevice(): Promise<LinkingDevice>;
 	/** Makes the keys of this device and keeps them; the same ones if it was asked before, in any tab. */
@@ -322,7 +327,7 @@ export function openClient(ports: ClientPorts): Client {
 		...createRequestDoor(ports),
 		...createVerification(ports),
 		files: () => ports.files(),
-		comeBack: (code) => ports.comeBack(code),
+		comeBack: (by) => ports.comeBack(by),
 		linkThisDevice: () => ports.linkThisDevice(),
 		...lazyDeviceDoor(ports),
 		setTyping: (id, on) => engine.setTyping(id, on),

@@ -1,14 +1,16 @@
-// A person comes back with their recovery code: the same account on a new device, with everybody it knew. Nothing is written
-// before all of the capsule was checked, and until the last step the code may be entered again.
+// A person comes back with their recovery code, or a passkey that leads to it: the same account on a new device, with
+// everybody it knew. Nothing is written before all of the capsule was checked, and until the last step the code may be
+// entered again.
 import { Merge } from './archive-merge.ts';
 import { queueProfile } from './channels.ts';
 import { viewMe } from './client-queries.ts';
 import { must } from './client-intentions.ts';
 import type { CapsuleContent } from './archive-entries.ts';
 import { NoRoom } from './histories.ts';
-import type { AccountId, ComeBackFailure, DeviceId, Me } from './model.ts';
+import type { AccountId, ComeBackFailure, DeviceId, Me, WayBack } from './model.ts';
 import type {
 	AccountSecret,
+	CapsuleKeys,
 	Clock,
 	RecoveryPorts,
 	RelayLink,
@@ -32,7 +34,7 @@ export interface ComeBackPorts {
 	readonly crypto: SmallCrypto;
 	readonly relay: Pick<RelayLink, 'fetchCapsule'>;
 	readonly clock: Clock;
-	readonly decode: RecoveryPorts['decode'];
+	readonly recovery: Pick<RecoveryPorts, 'decode' | 'passkeyKeys'>;
 	/** Makes and keeps a new device of this account; undefined for a secret that is not the account's. */
 	restoreIdentity(
 		account: AccountId,
@@ -40,23 +42,47 @@ export interface ComeBackPorts {
 	): Promise<{ readonly account: AccountId; readonly device: DeviceId } | undefined>;
 }
 
-/** Makes this browser the device of the person whose code it is. Only before `start`. */
+/** Makes this browser the device of the person whose code or passkey it is. Only before `start`. */
 export async function comeBack(
+	ports: ComeBackPorts,
+	by: WayBack,
+): Promise<Result<Me, ComeBackFailure>> {
+	if (await ports.store.get('me', ONLY)) return { ok: false, error: { kind: 'started' } };
+	if (typeof by === 'string') return comeBackByCode(ports, by);
+	const keys = await ports.recovery.passkeyKeys(by.passkey);
+	const code = keys ? await fetchUnder(ports, keys) : failed('damaged');
+	if (!code.ok) return code;
+	const back = await comeBackByCode(ports, new TextDecoder().decode(code.value));
+	// Nobody typed it: what is wrong with it is not theirs to mend.
+	return !back.ok && back.error.kind === 'malformed' ? failed('damaged') : back;
+}
+
+async function comeBackByCode(
 	ports: ComeBackPorts,
 	code: string,
 ): Promise<Result<Me, ComeBackFailure>> {
-	const { store, crypto, relay } = ports;
-	if (await store.get('me', ONLY)) return { ok: false, error: { kind: 'started' } };
+	const { crypto } = ports;
 	const keys = await crypto.capsuleKeys(code);
 	if (!keys) return { ok: false, error: { kind: 'malformed', group: crypto.strayGroup(code) } };
-	const sealed = await relay.fetchCapsule(keys.capsule);
-	if (sealed === undefined) return { ok: false, error: { kind: 'offline' } };
-	if (sealed === null) return { ok: false, error: { kind: 'unknown' } };
-	const plain = await keys.open(sealed);
-	const content = plain && (await ports.decode(plain));
-	if (!content) return { ok: false, error: { kind: 'damaged' } };
-	if (!content.ok) return { ok: false, error: { kind: content.error } };
-	return restore(ports, content.value, code);
+	const plain = await fetchUnder(ports, keys);
+	if (!plain.ok) return plain;
+	const content = await ports.recovery.decode(plain.value);
+	return content.ok ? restore(ports, content.value, code) : failed(content.error);
+}
+
+async function fetchUnder(
+	{ relay }: ComeBackPorts,
+	{ capsule, open }: CapsuleKeys,
+): Promise<Result<Uint8Array, ComeBackFailure>> {
+	const sealed = await relay.fetchCapsule(capsule);
+	if (sealed === undefined) return failed('offline');
+	if (sealed === null) return failed('unknown');
+	const plain = await open(sealed);
+	return plain ? { ok: true, value: plain } : failed('damaged');
+}
+
+function failed(kind: Exclude<ComeBackFailure['kind'], 'malformed'>) {
+	return { ok: false, error: { kind } } as const;
 }
 
 async function restore(
@@ -91,7 +117,7 @@ async function restore(
 		await reachOut(tx);
 		tx.put('recovery', ONLY, {
 			...{ code, made, takesOver: true, leftOut: 0 },
-			...{ digest: undefined, savedAt: undefined },
+			...{ digest: undefined, savedAt: undefined, passkey: content.passkey },
 		});
 		// Last: the engine starts with it.
 		tx.put('me', ONLY, me);

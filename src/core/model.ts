@@ -8,6 +8,7 @@ import type { GroupAbout, GroupIntention, GroupLink, GroupPolicy, Role } from '.
 import type { AccountId, Address, ConversationId, DeviceId, MessageId } from '../protocol/ids.ts';
 import type { Mention } from '../protocol/mentions.ts';
 
+export type { ComeBackFailure, Recovery, WayBack } from './recovery-model.ts';
 export {
 	CLOCK_SKEW_NOTICE,
 	DEFAULT_GROUP_MEMBERS,
@@ -118,31 +119,6 @@ export type ConversationState =
 export function isOutOfGroup({ kind }: ConversationState): boolean {
 	return kind === 'removed' || kind === 'left' || kind === 'asking' || kind === 'turned-away';
 }
-
-/** How it stands with the person's recovery code. The code itself is shown when it is made, and never again. */
-export interface Recovery {
-	/** ms since 1970. */
-	readonly made: number;
-	/** When the relay last said that it keeps all of it, ms; undefined until then. */
-	readonly savedAt: number | undefined;
-	/** People for whom there was no room. */
-	readonly leftOut: number;
-}
-
-/** Why a code does not bring anybody back. */
-export type ComeBackFailure =
-	/** `group`: the first of its groups, from 1, with a letter that no code has; undefined: letters missing or too many. */
-	| { readonly kind: 'malformed'; readonly group: number | undefined }
-	/** Nothing is kept under this code. */
-	| { readonly kind: 'unknown' }
-	/** The relay does not answer. */
-	| { readonly kind: 'offline' }
-	| { readonly kind: 'damaged' }
-	/** Kept by a newer Kith. */
-	| { readonly kind: 'newer' }
-	| { readonly kind: 'storage-full' }
-	/** There is somebody on this device. */
-	| { readonly kind: 'started' };
 
 /** Somebody who wrote in a history that came from another messenger. */
 export interface Participant {

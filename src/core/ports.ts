@@ -226,12 +226,12 @@ export interface InviteKeys {
 	openCard(sealed: Uint8Array): Promise<Uint8Array | undefined>;
 }
 
-/** The keys of a recovery code (SPEC CP-1). */
+/** The keys of a recovery code (SPEC CP-1), or of a passkey (SPEC CP-7). */
 export interface CapsuleKeys {
 	/** Where the relay keeps it. */
 	readonly capsule: CapsuleId;
 	seal(plain: Uint8Array): Promise<Uint8Array>;
-	/** Undefined for what this code did not seal. */
+	/** Undefined for what was not sealed so. */
 	open(sealed: Uint8Array): Promise<Uint8Array | undefined>;
 }
 
@@ -366,6 +366,7 @@ export interface RecoveryPorts {
 	exportAccount(): Promise<AccountSecret>;
 	encode(content: CapsuleContent): Promise<Uint8Array>;
 	decode(bytes: Uint8Array): Promise<Result<CapsuleContent, CapsuleFailure>>;
+	passkeyKeys(secret: Uint8Array): Promise<CapsuleKeys | undefined>;
 	/** Whether this list is the account's own and says that this device is not one of its devices any more. */
 	isRemoved(deviceList: Uint8Array): Promise<boolean>;
 }

@@ -14,6 +14,7 @@ import type { GroupRow, ShareRow } from './group-records.ts';
 import type { HeardRow } from './heard.ts';
 import type { FrozenGroup } from './ports.ts';
 import { messageAt } from './positions.ts';
+import type { RecoveryRow } from './recovery-model.ts';
 import type { AskingRow, RequestRow } from './request-records.ts';
 import type {
 	AccountId,
@@ -58,21 +59,6 @@ export interface MeRow {
 	readonly self?: ConversationId;
 	/** What that list says. */
 	readonly devices?: PinnedDevices;
-}
-
-/** The person's recovery code, and what is kept under it. */
-export interface RecoveryRow {
-	readonly code: string;
-	/** When the code was made, ms. */
-	readonly made: number;
-	/** The next put takes the capsule over from the device that this person had before. */
-	readonly takesOver: boolean;
-	/** SHA-256 of what the relay has, in base64url. */
-	readonly digest: string | undefined;
-	/** When the relay last said that it keeps what is here, ms. */
-	readonly savedAt: number | undefined;
-	/** People who did not fit. */
-	readonly leftOut: number;
 }
 
 interface ClockRow {

@@ -406,7 +406,7 @@ describe('a code that brings nobody back', () => {
 			[
 				await keys.seal(
 					await encodeCapsule({
-						...{ ...foreign, profileVersion: 1 },
+						...{ ...foreign, profileVersion: 1, passkey: undefined },
 						entries: [
 							{ ...about, profile: { name: 'Eve', picture: null }, created: 1, written: 0 },
 						],

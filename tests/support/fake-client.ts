@@ -111,11 +111,9 @@ export class FakeClient implements Client {
 		changed: () => this.#tell({ invites: true }),
 	});
 	readonly #around = Object.assign(
-		{ now: () => this.#now(), me: () => this.me(), start: (name: string) => this.start(name) },
-		{
-			isOnline: () => this.#live.connection.kind === 'online',
-			changed: () => this.#tell({ me: true }),
-		},
+		{ now: () => this.#now(), me: () => this.me(), changed: () => this.#tell({ me: true }) },
+		{ start: (name: string) => this.start(name) },
+		{ isOnline: () => this.#live.connection.kind === 'online' },
 	);
 	readonly #recovery = new FakeRecovery(this.#around);
 	readonly #own = new FakeDevices(this.#around);
@@ -125,8 +123,9 @@ export class FakeClient implements Client {
 	readonly removeDevice = (device: DeviceId) => this.#own.removeDevice(device);
 	readonly transfer = () => this.#own.transfer();
 	readonly recovery = this.#recovery.recovery.bind(this.#recovery);
-	readonly newRecoveryCode = this.#recovery.newRecoveryCode.bind(this.#recovery);
+	readonly newRecoveryCode = () => this.#recovery.newRecoveryCode();
 	readonly useRecoveryCode = this.#recovery.useRecoveryCode.bind(this.#recovery);
+	readonly usePasskey = this.#recovery.usePasskey.bind(this.#recovery);
 	readonly comeBack = this.#recovery.comeBack.bind(this.#recovery);
 	readonly invites = this.links.invites.bind(this.links);
 	readonly ownInvite = this.links.ownInvite.bind(this.links);

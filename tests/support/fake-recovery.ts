@@ -1,7 +1,7 @@
 // Recovery codes of a fake client: the relay answers at once, and one code brings somebody back.
 import type { Client } from '../../src/core/client.ts';
 import { smallCrypto } from '../../src/core/crypto/small-crypto.ts';
-import type { Me, Recovery } from '../../src/core/model.ts';
+import type { Me, Recovery, WayBack } from '../../src/core/model.ts';
 
 /** The code under which somebody is kept. */
 export const KNOWN_CODE = '0123-4567-89AB-CDEF-GHJK-MNPQ-RSTV-WXYZ';
@@ -14,11 +14,15 @@ interface Around {
 	changed(): void;
 }
 
-type Door = Pick<Client, 'recovery' | 'newRecoveryCode' | 'useRecoveryCode' | 'comeBack'>;
+type Door = Pick<
+	Client,
+	'recovery' | 'newRecoveryCode' | 'useRecoveryCode' | 'usePasskey' | 'comeBack'
+>;
 
 export class FakeRecovery implements Door {
 	readonly #around: Around;
 	#recovery: Recovery | undefined;
+	#secret: Uint8Array | undefined;
 
 	constructor(around: Around) {
 		this.#around = around;
@@ -35,12 +39,24 @@ export class FakeRecovery implements Door {
 	useRecoveryCode(): Promise<void> {
 		const made = this.#around.now();
 		const savedAt = this.#around.isOnline() ? made : undefined;
-		this.#recovery = { made, savedAt, leftOut: 0 };
+		const passkey = this.#recovery?.passkey;
+		this.#recovery = { made, savedAt, leftOut: 0, passkey };
 		this.#around.changed();
 		return Promise.resolve();
 	}
 
-	async comeBack(code: string): ReturnType<Client['comeBack']> {
+	usePasskey(chosen: Parameters<Client['usePasskey']>[0]): Promise<void> {
+		const [made, kept] = [this.#around.now(), this.#around.isOnline()];
+		const passkey = chosen && { credential: chosen.credential, made, kept };
+		this.#secret = chosen?.secret;
+		if (this.#recovery) this.#recovery = { ...this.#recovery, passkey };
+		this.#around.changed();
+		return Promise.resolve();
+	}
+
+	async comeBack(by: WayBack): ReturnType<Client['comeBack']> {
+		if (typeof by !== 'string') return this.#comeBackBy(by.passkey);
+		const code = by;
 		const keys = await smallCrypto.capsuleKeys(code);
 		if (!keys) {
 			const group = smallCrypto.strayGroup(code);
@@ -52,5 +68,11 @@ export class FakeRecovery implements Door {
 		const me = await this.#around.start('Sam');
 		await this.useRecoveryCode();
 		return { ok: true, value: me };
+	}
+
+	async #comeBackBy(secret: Uint8Array): ReturnType<Client['comeBack']> {
+		if (!this.#around.isOnline()) return { ok: false, error: { kind: 'offline' } };
+		const isKnown = this.#secret?.every((byte, at) => byte === secret[at]) ?? false;
+		return isKnown ? this.comeBack(KNOWN_CODE) : { ok: false, error: { kind: 'unknown' } };
 	}
 }

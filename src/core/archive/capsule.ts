@@ -11,8 +11,9 @@ const MOST_IDENTITY_BYTES = 512 * 1024;
 
 /** The bytes that the code's key seals. */
 export async function encodeCapsule(content: CapsuleContent): Promise<Uint8Array> {
-	const { accountKey, deviceList, profileVersion, entries } = content;
-	const identity = writeCbor([accountKey, deviceList, profileVersion]);
+	const { accountKey, deviceList, profileVersion, passkey, entries } = content;
+	const leading = passkey ? [[passkey.secret, passkey.credential, passkey.made]] : [];
+	const identity = writeCbor([accountKey, deviceList, profileVersion, ...leading]);
 	const head = new Uint8Array(HEAD_BYTES);
 	head[0] = VERSION;
 	new DataView(head.buffer).setUint32(1, identity.length);
@@ -48,8 +49,17 @@ export async function decodeCapsule(
 function readIdentity(bytes: Uint8Array): Omit<CapsuleContent, 'entries'> | undefined {
 	const parts = parseCbor(bytes);
 	if (!Array.isArray(parts)) return undefined;
-	const [accountKey, deviceList, profileVersion] = parts as unknown[];
+	const [accountKey, deviceList, profileVersion, leading] = parts as unknown[];
 	if (!(accountKey instanceof Uint8Array) || !(deviceList instanceof Uint8Array)) return undefined;
 	if (!Number.isSafeInteger(profileVersion) || (profileVersion as number) < 0) return undefined;
-	return { accountKey, deviceList, profileVersion: profileVersion as number };
+	const passkey = readPasskey(leading);
+	return { accountKey, deviceList, profileVersion: profileVersion as number, passkey };
+}
+
+/** Capsules of before have none, and one that is not understood is only a convenience less. */
+function readPasskey(parts: unknown): CapsuleContent['passkey'] {
+	if (!Array.isArray(parts)) return undefined;
+	const [secret, credential, made] = parts as unknown[];
+	if (!(secret instanceof Uint8Array) || !(credential instanceof Uint8Array)) return undefined;
+	return Number.isSafeInteger(made) ? { secret, credential, made: made as number } : undefined;
 }

@@ -53,11 +53,11 @@ export async function startClient(options: PageOptions): Promise<Client> {
 		random: systemRandom,
 		engine: remote.engine,
 		files: loadFiles(environment, options.createFilesWorker),
-		comeBack: async (code) => {
+		comeBack: async (by) => {
 			const { comeBackTo } = await import('./recovery.ts');
 			const { store, crypto, restoreIdentity } = environment;
 			const relay = createRelayLink(options.origin);
-			return comeBackTo({ store, crypto, relay, clock: systemClock, restoreIdentity }, code);
+			return comeBackTo({ store, crypto, relay, clock: systemClock, restoreIdentity }, by);
 		},
 		linkThisDevice: async () => {
 			const { linkThisDevice } = await import('../linking.ts');

@@ -3,9 +3,13 @@ import { decodeCapsule, encodeCapsule } from '../archive/capsule.ts';
 import { capsuleKeeping } from '../capsule-keeper.ts';
 import type { CapsuleKeeping } from '../capsule-standing.ts';
 import { comeBack, type ComeBackPorts } from '../coming-back.ts';
+import type { WayBack } from '../model.ts';
 import { verifyDeviceList } from '../crypto/device-list.ts';
+import { derivePasskeyKeys } from '../crypto/passkey.ts';
 import { exportAccount, type StoredIdentity } from '../crypto/identity.ts';
 import type { AccountSecret, Identity, RecoveryPorts } from '../ports.ts';
+
+const READING = { decode: decodeCapsule, passkeyKeys: derivePasskeyKeys };
 
 /** For the engine of this device. */
 export function capsulesOf(stored: StoredIdentity): CapsuleKeeping {
@@ -20,7 +24,7 @@ export function recoveryWith(
 	return {
 		exportAccount: secret,
 		encode: encodeCapsule,
-		decode: decodeCapsule,
+		...READING,
 		async isRemoved(deviceList) {
 			const list = await verifyDeviceList(deviceList, account);
 			return list.ok && !list.value.devices.has(device);
@@ -29,6 +33,6 @@ export function recoveryWith(
 }
 
 /** Of {@link Client.comeBack}. */
-export function comeBackTo(ports: Omit<ComeBackPorts, 'decode'>, code: string) {
-	return comeBack({ ...ports, decode: decodeCapsule }, code);
+export function comeBackTo(ports: Omit<ComeBackPorts, 'recovery'>, by: WayBack) {
+	return comeBack({ ...ports, recovery: READING }, by);
 }

@@ -158,7 +158,7 @@ export class Device {
 						random: this.#random,
 					}),
 				),
-			comeBack: (code) =>
+			comeBack: (by) =>
 				comeBackTo(
 					{
 						store: this.openStore(),
@@ -167,7 +167,7 @@ export class Device {
 						clock: this.#clock(),
 						restoreIdentity: (account, secret) => this.#adopt({ account, secret, joins: false }),
 					},
-					code,
+					by,
 				),
 			linkThisDevice: () =>
 				linkThisDevice({
