@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { AxeBuilder } from '@axe-core/playwright';
 import { expect, meet, test, type Person } from './fixtures.ts';
+import { Authenticator, clearStorage, makeCode } from './recovery-steps.ts';
 import {
 	confirm,
 	groupWithLink,
@@ -315,19 +316,35 @@ for (const colorScheme of ['light', 'dark'] as const) {
 				await expect(ana.page.getByRole('heading', { name: title })).toBeVisible();
 				await judge(ana, title);
 			}
-			await ana.page.goto(`${ana.gate.origin}/healthz`);
-			await ana.page.evaluate(
-				() =>
-					new Promise((resolve, reject) => {
-						const request = indexedDB.deleteDatabase('kith');
-						request.onsuccess = resolve;
-						request.onerror = reject;
-					}),
-			);
+			await clearStorage(ana);
 			await ana.visit('/');
 			const cleared = ana.page.getByRole('heading', { name: /cleared Kith’s storage/ });
 			await expect(cleared).toBeVisible();
 			await judge(ana, 'cleared storage');
+		});
+
+		test('nor with a passkey, kept or used', async ({ browser, newPerson }) => {
+			test.slow();
+			const ana = await inTheme(await newPerson(browser, 'localhost'));
+			const { page } = ana;
+			const authenticator = await Authenticator.in(ana);
+			await ana.start('Ana Lindqvist');
+			await makeCode(ana);
+			await expect(page.getByRole('button', { name: 'Add a passkey' })).toBeVisible();
+			await judge(ana, 'no passkey yet');
+			await page.getByRole('button', { name: 'Add a passkey' }).click();
+			await expect(page.getByText('The passkey works from now on.')).toBeVisible();
+			await judge(ana, 'a passkey');
+			await authenticator.confirms(false);
+			await page.getByRole('button', { name: 'Make a new passkey' }).click();
+			await expect(page.getByRole('alert')).toBeVisible();
+			await judge(ana, 'no new passkey');
+			await clearStorage(ana);
+			await ana.visit('/');
+			await page.getByRole('button', { name: /recovery code or passkey/ }).click();
+			await page.getByRole('button', { name: 'Use passkey' }).click();
+			await expect(page.getByRole('alert')).toBeVisible();
+			await judge(ana, 'coming back without the passkey');
 		});
 
 		test('nor on the way of a file, in or out', async ({ newPerson }) => {

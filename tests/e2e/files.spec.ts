@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { crc32, deflateRawSync } from 'node:zlib';
 import { download, downloads, type UserFile } from './downloads.ts';
 import { expect, meet, test, type Person } from './fixtures.ts';
+import { clearStorage } from './recovery-steps.ts';
 
 const NOT_WHOLE = 'This backup is not whole: its end is missing or damaged.';
 const PASSPHRASE = 'four words nobody guesses';
@@ -58,19 +59,6 @@ async function bringBack(person: Person, backup: { file: UserFile; secret: strin
 function line({ page }: Person, title: string) {
 	const row = page.locator('.cell').filter({ has: page.getByText(title, { exact: true }) });
 	return row.locator('.val');
-}
-
-/** The browser clears the storage of the site, as it may under pressure. */
-async function clearStorage({ page, gate }: Person): Promise<void> {
-	await page.goto(`${gate.origin}/healthz`);
-	await page.evaluate(
-		() =>
-			new Promise((resolve, reject) => {
-				const request = indexedDB.deleteDatabase('kith');
-				request.onsuccess = resolve;
-				request.onerror = reject;
-			}),
-	);
 }
 
 async function look(person: Person, name: string): Promise<void> {

@@ -7,11 +7,11 @@ import { Person } from './person.ts';
 
 interface World {
 	readonly relay: RelayProcess;
-	/** Somebody with an empty profile, in the project's browser or another one. */
-	readonly newPerson: (browser?: Browser) => Promise<Person>;
+	/** Somebody with an empty profile, in the project's browser or another one; `host`: how it calls this machine. */
+	readonly newPerson: (browser?: Browser, host?: string) => Promise<Person>;
 	/** The same in a context that the test made; the test closes the context. */
 	readonly personIn: (context: BrowserContext, gate?: Gate) => Promise<Person>;
-	readonly newGate: () => Promise<Gate>;
+	readonly newGate: (host?: string) => Promise<Gate>;
 }
 
 /** Not failures: a page left while it loads code for later, and a direct path that could not be had. */
@@ -28,8 +28,8 @@ export const test = base.extend<World>({
 	},
 	newGate: async ({ relay }, use) => {
 		const gates: Gate[] = [];
-		await use(async () => {
-			const gate = await Gate.start(Number(new URL(relay.origin).port));
+		await use(async (host) => {
+			const gate = await Gate.start(Number(new URL(relay.origin).port), host);
 			gates.push(gate);
 			return gate;
 		});
@@ -47,15 +47,15 @@ export const test = base.extend<World>({
 			expect(strayRequests).toEqual([]);
 		}
 	},
-	newPerson: async ({ browser, personIn }, use) => {
+	newPerson: async ({ browser, personIn, newGate }, use) => {
 		const contexts: BrowserContext[] = [];
-		await use(async (other = browser) => {
+		await use(async (other = browser, host?: string) => {
 			const context = await other.newContext({
 				viewport: { width: 1280, height: 800 },
 				locale: 'en-US',
 			});
 			contexts.push(context);
-			return personIn(context);
+			return personIn(context, await newGate(host));
 		});
 		for (const context of contexts) await context.close();
 	},

@@ -11,8 +11,10 @@ export class Gate {
 	readonly #kept: Flow[] = [];
 	#keptBytes = 0;
 	#open = true;
+	readonly #host: string;
 
-	private constructor(target: number) {
+	private constructor(target: number, host: string) {
+		this.#host = host;
 		this.#server = createServer((near) => {
 			if (!this.#open) {
 				near.resetAndDestroy();
@@ -26,15 +28,15 @@ export class Gate {
 		});
 	}
 
-	/** A gate on a free port before the relay's `target` port. */
-	static async start(target: number): Promise<Gate> {
-		const gate = new Gate(target);
+	/** A gate on a free port before the relay's `target` port. `host`: how the browser calls this machine. */
+	static async start(target: number, host = '127.0.0.1'): Promise<Gate> {
+		const gate = new Gate(target, host);
 		await new Promise<void>((resolve) => gate.#server.listen(0, '127.0.0.1', resolve));
 		return gate;
 	}
 
 	get origin(): string {
-		return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+		return `http://${this.#host}:${(this.#server.address() as AddressInfo).port}`;
 	}
 
 	/** Cuts every connection, and refuses new ones until `open`. */

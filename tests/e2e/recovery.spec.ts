@@ -1,45 +1,7 @@
 // The browser forgets, and a code brings the person back.
-import { expect, meet, test, type Person } from './fixtures.ts';
+import { expect, meet, test } from './fixtures.ts';
 import { makeGroup } from './group-people.ts';
-
-/** Makes a recovery code as a person does, and returns it once the relay keeps what it brings back. */
-async function makeCode(person: Person): Promise<string> {
-	const { page } = person;
-	await person.visit('/settings/recovery');
-	await page.getByRole('button', { name: 'Make a recovery code' }).click();
-	const parts = await page
-		.getByRole('status', { name: 'Your recovery code' })
-		.locator('span')
-		.allInnerTexts();
-	expect(parts).toHaveLength(8);
-	await page.getByRole('button', { name: 'I have it' }).click();
-	const asked = page.getByRole('textbox', { name: /^Group \d$/ });
-	await expect(asked).toHaveCount(2);
-	await asked.first().fill('0000');
-	await asked.last().fill('0000');
-	await page.getByRole('button', { name: 'Done' }).click();
-	await expect(page.getByRole('alert')).toContainText('not what the code says');
-	for (const field of await asked.all()) {
-		const label = (await field.locator('xpath=..').innerText()).trim();
-		await field.fill((parts[Number(label.replace(/\D/g, '')) - 1] ?? '').toLowerCase());
-	}
-	await page.getByRole('button', { name: 'Done' }).click();
-	await expect(page.getByText('The code works from now on.')).toBeVisible();
-	await expect(page.getByText(/^Everything is kept/)).toBeVisible({ timeout: 30_000 });
-	return parts.join('-');
-}
-
-async function clearStorage({ page, gate }: Person): Promise<void> {
-	await page.goto(`${gate.origin}/healthz`);
-	await page.evaluate(
-		() =>
-			new Promise((resolve, reject) => {
-				const request = indexedDB.deleteDatabase('kith');
-				request.onsuccess = resolve;
-				request.onerror = reject;
-			}),
-	);
-}
+import { clearStorage, makeCode } from './recovery-steps.ts';
 
 test('who was cleared comes back by code, and talks', async ({ newPerson }) => {
 	test.slow();

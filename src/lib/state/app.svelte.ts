@@ -20,6 +20,7 @@ import {
 	type Recovery,
 	type Settings,
 	type StorageCondition,
+	type WayBack,
 } from '../../core/model.ts';
 import { m } from '../paraglide/messages.js';
 import { createCanary, localStorageIfAllowed, type Canary, type Visit } from '../browser/canary.ts';
@@ -130,9 +131,9 @@ export class App {
 		await this.#arrive(await this.client.start(name));
 	}
 
-	/** Makes this browser the one of the person with this recovery code; undefined once it is. */
-	async comeBack(code: string): Promise<ComeBackFailure | undefined> {
-		const back = await this.client.comeBack(code);
+	/** Makes this browser the one of the person with this recovery code or passkey; undefined once it is. */
+	async comeBack(by: WayBack): Promise<ComeBackFailure | undefined> {
+		const back = await this.client.comeBack(by);
 		if (!back.ok) return back.error;
 		await this.#arrive(back.value);
 		return undefined;
