@@ -37,6 +37,8 @@ import { writeDelivery } from './threads.ts';
 const MOST_ROWS = 20_000;
 /** Whose turn it is to take out somebody who leaves: one after the other, this far apart (ms). */
 const SWEEP_TURN = 10_000;
+/** Epochs for which a device says its name again to whoever comes after it. */
+const NEW_FOR = 2;
 
 type Commit = Extract<Opened, { kind: 'commit' }>;
 
@@ -188,6 +190,7 @@ async function followGroup(
 	const told = { incoming: happening, by: happening.by };
 	const isMore = others.some((device) => !row.others.includes(device));
 	await followOwn(work, loaded, { after, told, isMore });
+	if (isMore && isNew(next)) queueProfile(tx, row.conversation);
 	if (!before || before.people.some((account) => !after.people.includes(account))) {
 		await recountReceipts(tx, row.conversation);
 	}
@@ -195,6 +198,14 @@ async function followGroup(
 		await closeGroup(work, next, { kind: 'left', at: happening.at });
 	} else planSweepTurn(work, next, after);
 	return { ...loaded, row: (await tx.get('channels', row.channel)) ?? next };
+}
+
+/**
+ * Whether what this device said of itself when it came may have been sealed before whoever comes now, and may have been heard
+ * by nobody who could say it for it. Founders name everybody whom they begin with.
+ */
+function isNew({ epoch, joined = 0 }: ChannelRow): boolean {
+	return joined > 1 && epoch - joined <= NEW_FOR;
 }
 
 function planSweepTurn({ tx, clock, identity }: Work, row: ChannelRow, after: GroupSight): void {

@@ -342,6 +342,41 @@ describe('at once', () => {
 		expect((await logOf(group, ben)).at(-1)).toBe('[not-done]');
 		expect(await logOf(group, cleo)).not.toContain('[not-done]');
 	});
+
+	test('GR-7 who comes learns the name of somebody who came just before, whom nobody could name yet', async () => {
+		const { world, group, devices } = await smallGroup(2, { direct: false });
+		const [ana, ben] = devices;
+		const [cleo, dov] = [await world.addDevice('Cleo'), await world.addDevice('Dov')];
+		await connect(world, ana, cleo);
+		await connect(world, ben, dov);
+		await group.want(ana, { kind: 'policy', policy: { invite: 'everyone' } });
+		await world.pass(5_000);
+		await group.want(ana, { kind: 'add', people: [cleo.identity.account] });
+		// Ana is gone before she can say whom she added, and Cleo before the name that she sealed is heard.
+		await world.up(ana);
+		ana.crash();
+		const sealed = async () => {
+			const { conversation } = (await cleo.openStore().get('groups', group.id)) ?? {};
+			const range = { prefix: `${conversation ?? '-'}/`, limit: 10 };
+			const waiting = await cleo.openStore().list('outbox', range);
+			return waiting.some(({ value }) => value.kind === 'small' && value.sealed !== undefined);
+		};
+		for (let steps = 0; !(await sealed()); steps++) {
+			expect(steps).toBeLessThan(1_000);
+			for (const wire of world.allWires()) wire.step(steps % 2 === 0, false);
+			await world.settled();
+		}
+		cleo.offline = true;
+		cleo.wire?.cut();
+		expect(await group.want(ben, { kind: 'add', people: [dov.identity.account] })).toBe('ok');
+		await world.pass(20_000, 1_000);
+		cleo.offline = false;
+		await world.pass(60_000, 2_000);
+		for (const device of [ben, dov]) {
+			const members = (await membersOf(group, device)).split(', ').sort();
+			expect(members).toEqual(['Ana owner', 'Ben member', 'Cleo member', 'Dov member']);
+		}
+	});
 });
 
 describe('rights', () => {
