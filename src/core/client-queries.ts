@@ -25,9 +25,9 @@ import {
 	type MeRow,
 	type MessageRow,
 	type PersonRow,
-	type RecoveryRow,
 	type Rows,
 } from './records.ts';
+import type { RecoveryRow } from './recovery-model.ts';
 import { isNews } from './threads.ts';
 
 const EVERYTHING = { prefix: '', limit: 10_000 };
