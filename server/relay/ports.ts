@@ -31,6 +31,7 @@ export interface Message {
 	readonly epoch: Epoch;
 	/** Relay's clock when it took the envelope, ms. */
 	readonly at: number;
+	/** Lies in larger memory beside others, until the call returns that was given it: a store copies it. */
 	readonly body: Uint8Array;
 }
 

@@ -1,12 +1,11 @@
 // One connection from its hello to its bye: who may say what when (SPEC FR, HS), and nothing else.
 import {
-	downFrames,
 	loginStatement,
-	upFrames,
 	type Delivery,
 	type DownFrame,
 	type UpFrame,
 } from '../../src/protocol/frames.ts';
+import { decodeUp, encodeDown } from '../../src/protocol/hot-frames.ts';
 import type { ChannelId } from '../../src/protocol/ids.ts';
 import { MAX_FRAME_BYTES, MAX_FRAME_BYTES_BEFORE_LOGIN } from '../../src/protocol/limits.ts';
 import { PROTOCOL_FLOOR, PROTOCOL_VERSION } from '../../src/protocol/version.ts';
@@ -91,7 +90,7 @@ export class Session implements Receiver {
 		this.heardAt = this.#host.now();
 		this.#host.received();
 		const max = this.state === 'open' ? MAX_FRAME_BYTES : MAX_FRAME_BYTES_BEFORE_LOGIN;
-		const decoded = bytes && upFrames.decode(bytes, max);
+		const decoded = bytes && decodeUp(bytes, max);
 		if (!decoded?.ok) this.end(decoded?.error ?? 'malformed');
 		else this.#take(decoded.value);
 	}
@@ -105,7 +104,7 @@ export class Session implements Receiver {
 
 	send(frame: DownFrame): boolean {
 		if (this.state === 'ended') return false;
-		const sent = this.socket.send(downFrames.encode(frame));
+		const sent = this.socket.send(encodeDown(frame));
 		if (sent === 'sent') return true;
 		if (sent === 'queued' && this.socket.buffered() <= MAX_BUFFERED) return true;
 		this.#close('too-slow', sent === 'queued' ? 0 : null);
@@ -153,7 +152,7 @@ export class Session implements Receiver {
 	#close(code: RefusalCode, retryAfter: number | null): void {
 		if (this.state === 'ended') return;
 		this.state = 'ended';
-		this.socket.send(downFrames.encode({ type: 'bye', code, retryAfter }));
+		this.socket.send(encodeDown({ type: 'bye', code, retryAfter }));
 		this.socket.close(CLOSE_CODES[code] ?? POLICY_VIOLATION);
 		this.#host.ended(this);
 	}

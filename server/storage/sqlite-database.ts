@@ -9,6 +9,7 @@ import type {
 	EnvelopeId,
 	MailboxSeq,
 } from '../../src/protocol/ids.ts';
+import { Slab } from '../../src/protocol/slab.ts';
 import type {
 	AddressRecord,
 	CapsuleRecord,
@@ -59,6 +60,8 @@ export class SqliteDatabase implements SyncOperations {
 	readonly #database: DatabaseSync;
 	readonly #lock: DatabaseSync;
 	readonly #options: DatabaseOptions;
+	/** For bodies on their way to the relay. */
+	readonly #bodies = new Slab();
 	readonly #statements = new Map<string, StatementSync>();
 	/** How much each mailbox holds; forgotten when a transaction fails. */
 	readonly #uses = new Map<DeviceId, { messages: number; bytes: number }>();
@@ -135,7 +138,7 @@ export class SqliteDatabase implements SyncOperations {
 		const page: StoredMessage[] = [];
 		let bytes = 0;
 		for (const row of rows as Iterable<Row>) {
-			const body = new Uint8Array(row.body as Uint8Array);
+			const body = this.#bodies.copy(row.body as Uint8Array);
 			page.push({ seq: Number(row.seq), message: { ...messageOf(row), body } });
 			bytes += body.length;
 			if (bytes >= room.bytes) break;

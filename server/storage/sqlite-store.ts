@@ -3,6 +3,7 @@
 import { Worker } from 'node:worker_threads';
 import type { PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
+import { Slab } from '../../src/protocol/slab.ts';
 import type {
 	AddressRecord,
 	CapsuleRecord,
@@ -64,6 +65,8 @@ export async function prepareSqliteStore(
 
 export class SqliteStore implements RelayStore {
 	readonly #worker: Worker;
+	/** Bodies beside each other: a batch takes few buffers to the thread, and what waits holds nothing else back. */
+	readonly #bodies = new Slab();
 	#waiting: Waiting[] = [];
 	#running: Waiting[] = [];
 	#figures: { at: number; value: DatabaseFigures | undefined } = {
@@ -101,8 +104,9 @@ export class SqliteStore implements RelayStore {
 	}
 
 	append({ message, targets }: Posting): Promise<StoreResult<{ full: readonly DeviceId[] }>> {
+		const body = this.#bodies.copy(message.body);
 		// The relay's targets carry more than the worker needs, and what it need not know cannot be cloned.
-		return this.#do('append', { message, targets: targets.map(onlyTarget) });
+		return this.#do('append', { message: { ...message, body }, targets: targets.map(onlyTarget) });
 	}
 
 	read(
