@@ -3,11 +3,12 @@
 import { MAX_EPOCHS_BEHIND } from '../../src/protocol/limits.ts';
 import type { UpFrame } from '../../src/protocol/frames.ts';
 import type { ChannelId, DeviceId, Epoch } from '../../src/protocol/ids.ts';
-import { Answers } from './answers.ts';
+import { Answers, type Outcome } from './answers.ts';
 import { planCommit } from './commits.ts';
 import { noteLatecomer } from './directory.ts';
 import type { Mailboxes } from './mailboxes.ts';
 import type { ChannelRecord, Message, RelayConfig, RelayPorts } from './ports.ts';
+import { Recent } from './recent.ts';
 import { refusal, type Refusal, type Reply } from './replies.ts';
 
 type Commit = Extract<UpFrame, { type: 'commit' }>;
@@ -31,8 +32,7 @@ export class Channels {
 	readonly #mailboxes: Mailboxes;
 	readonly #answers: Answers;
 	readonly #wake: (mailbox: DeviceId) => void;
-	readonly #maxCached: number;
-	readonly #records = new Map<ChannelId, ChannelRecord>();
+	readonly #records: Recent<ChannelId, ChannelRecord>;
 	readonly #lanes = new Map<ChannelId, Task[]>();
 
 	constructor(
@@ -44,7 +44,7 @@ export class Channels {
 		this.#mailboxes = mailboxes;
 		this.#wake = wake;
 		this.#answers = new Answers(limits.rememberedAnswers);
-		this.#maxCached = limits.cachedChannels;
+		this.#records = new Recent(limits.cachedChannels);
 	}
 
 	get cached(): number {
@@ -53,28 +53,10 @@ export class Channels {
 
 	/** One message to every other device of the channel (SPEC CH-5). */
 	submit(sender: DeviceId, frame: Submit, reply: Reply): void {
-		const { channel, epoch, envelope, body } = frame;
-		this.#enter(channel, {
+		this.#enter(frame.channel, {
 			changes: false,
 			busy: () => reply(refusal.busy()),
-			run: (record) => {
-				if (!record) return reply(refusal.of('channel-unknown'));
-				if (!isMember(record, sender)) return reply(refusal.of('not-a-member'));
-				const answer = (outcome: 'accepted' | 'busy' | 'mailbox-full') =>
-					reply(outcome === 'accepted' ? undefined : refusal.later(outcome));
-				// What was accepted stays accepted, even if the channel has moved on meanwhile.
-				if (this.#answers.join(sender, envelope, answer)) return;
-				if (epoch > record.epoch) return reply(refusal.epoch('epoch-conflict', record.epoch));
-				if (epoch < record.epoch - MAX_EPOCHS_BEHIND)
-					return reply(refusal.epoch('epoch-too-old', record.epoch));
-				this.#answers.begin(sender, envelope, answer);
-				const at = this.#ports.clock.now();
-				const message: Message = { kind: 'message', sender, envelope, channel, epoch, at, body };
-				const targets = mailboxesOf(record).filter((mailbox) => mailbox !== sender);
-				this.#mailboxes.post(message, targets, (outcome) =>
-					this.#answers.settle(sender, envelope, outcome),
-				);
-			},
+			run: (record) => this.#submit(sender, { frame, record, reply }),
 		});
 	}
 
@@ -123,9 +105,29 @@ export class Channels {
 			busy: () => undefined,
 			run: (record) => {
 				if (!record || !isMember(record, sender)) return;
-				for (const mailbox of mailboxesOf(record)) if (mailbox !== sender) reach(mailbox);
+				othersIn(record, sender).forEach(reach);
 			},
 		});
+	}
+
+	#submit(
+		sender: DeviceId,
+		{ frame, record, reply }: { frame: Submit; record: ChannelRecord | undefined; reply: Reply },
+	): void {
+		if (!record) return reply(refusal.of('channel-unknown'));
+		if (!isMember(record, sender)) return reply(refusal.of('not-a-member'));
+		const { channel, epoch, envelope, body } = frame;
+		const answer = (outcome: Outcome) =>
+			reply(outcome === 'accepted' ? undefined : refusal.later(outcome));
+		const key = `${sender}${envelope}` as const;
+		// What was accepted stays accepted, even if the channel has moved on meanwhile.
+		if (this.#answers.join(key, answer)) return;
+		if (epoch > record.epoch) return reply(refusal.epoch('epoch-conflict', record.epoch));
+		if (epoch < record.epoch - MAX_EPOCHS_BEHIND)
+			return reply(refusal.epoch('epoch-too-old', record.epoch));
+		const at = this.#ports.clock.now();
+		const message: Message = { kind: 'message', sender, envelope, channel, epoch, at, body };
+		this.#mailboxes.post(message, othersIn(record, sender), this.#answers.begin(key, answer));
 	}
 
 	async #commit(sender: DeviceId, frame: Commit, known: ChannelRecord | undefined) {
@@ -199,7 +201,7 @@ export class Channels {
 			else task.busy();
 			return;
 		}
-		const record = this.#recall(channel);
+		const record = this.#records.get(channel);
 		if (record && !task.changes) {
 			void task.run(record);
 			return;
@@ -219,37 +221,37 @@ export class Channels {
 	}
 
 	async #load(channel: ChannelId) {
-		const known = this.#recall(channel);
+		const known = this.#records.get(channel);
 		if (known) return { ok: true, value: known } as const;
 		const read = await this.#ports.store.readChannel(channel);
 		if (read.ok) this.#replace(channel, read.value);
 		return read;
 	}
 
-	#recall(channel: ChannelId): ChannelRecord | undefined {
-		const record = this.#records.get(channel);
-		if (!record) return undefined;
-		this.#records.delete(channel);
-		this.#records.set(channel, record);
-		return record;
-	}
-
 	#replace(channel: ChannelId, record: ChannelRecord | undefined): void {
-		this.#records.delete(channel);
-		if (!record) return;
-		this.#records.set(channel, record);
-		if (this.#records.size <= this.#maxCached) return;
-		for (const oldest of this.#records.keys()) {
-			this.#records.delete(oldest);
-			return;
-		}
+		if (record) this.#records.set(channel, record);
+		else this.#records.delete(channel);
 	}
 }
 
 function isMember(record: ChannelRecord, device: DeviceId): boolean {
-	return record.members.some(({ mailbox }) => mailbox === device);
+	return mailboxesOf(record).has(device);
 }
 
-function mailboxesOf(record: ChannelRecord): DeviceId[] {
-	return [...new Set(record.members.map(({ mailbox }) => mailbox))];
+function othersIn(record: ChannelRecord, device: DeviceId): DeviceId[] {
+	const others: DeviceId[] = [];
+	for (const mailbox of mailboxesOf(record)) if (mailbox !== device) others.push(mailbox);
+	return others;
+}
+
+/** Worked out once for a record, not for each message. */
+const known = new WeakMap<ChannelRecord, ReadonlySet<DeviceId>>();
+
+function mailboxesOf(record: ChannelRecord): ReadonlySet<DeviceId> {
+	let mailboxes = known.get(record);
+	if (!mailboxes) {
+		mailboxes = new Set(record.members.map(({ mailbox }) => mailbox));
+		known.set(record, mailboxes);
+	}
+	return mailboxes;
 }

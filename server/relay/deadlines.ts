@@ -1,12 +1,19 @@
 // Many things that wait equally long, on one timer: the first in is the first due, so a queue is enough.
 import type { Clock } from './ports.ts';
 
+/** Gone items at the front that are carried along before the queue is moved up. */
+const MAX_GONE = 1024;
+
 /** Calls `due` for each item, `delay` ms after it was added. Items that settled earlier are told apart by `due`. */
 export class Deadlines<Item> {
 	readonly #clock: Clock;
 	readonly #delay: number;
 	readonly #due: (item: Item) => void;
-	#queue: { item: Item; at: number }[] = [];
+	/** Items at the front of which it is true are let go of when others come, and not only when they are due. */
+	settled: (item: Item) => boolean = () => false;
+	/** Beside each other, not in pairs: an object for each message would be one more to collect. */
+	#items: (Item | undefined)[] = [];
+	#times: number[] = [];
 	#head = 0;
 	#cancel: (() => void) | undefined;
 
@@ -17,7 +24,9 @@ export class Deadlines<Item> {
 	}
 
 	add(item: Item): void {
-		this.#queue.push({ item, at: this.#clock.now() + this.#delay });
+		for (let first = this.#first; first && this.settled(first); first = this.#first) this.#drop();
+		this.#items.push(item);
+		this.#times.push(this.#clock.now() + this.#delay);
 		if (!this.#cancel) this.#arm(this.#delay);
 	}
 
@@ -25,7 +34,20 @@ export class Deadlines<Item> {
 	clear(): void {
 		this.#cancel?.();
 		this.#cancel = undefined;
-		this.#queue = [];
+		this.#items = [];
+		this.#times = [];
+		this.#head = 0;
+	}
+
+	get #first(): Item | undefined {
+		return this.#items[this.#head];
+	}
+
+	#drop(): void {
+		this.#items[this.#head++] = undefined;
+		if (this.#head < this.#items.length && this.#head <= MAX_GONE) return;
+		this.#items = this.#items.slice(this.#head);
+		this.#times = this.#times.slice(this.#head);
 		this.#head = 0;
 	}
 
@@ -38,16 +60,12 @@ export class Deadlines<Item> {
 	#run(): void {
 		this.#cancel = undefined;
 		const now = this.#clock.now();
-		for (let next = this.#queue[this.#head]; next; next = this.#queue[this.#head]) {
-			if (next.at > now && next.at - now <= this.#delay) break;
-			this.#head++;
-			this.#due(next.item);
+		for (let first = this.#first; first; first = this.#first) {
+			const at = this.#times[this.#head] ?? 0;
+			if (at > now && at - now <= this.#delay) break;
+			this.#drop();
+			this.#due(first);
 		}
-		if (this.#head > 1024 || this.#head === this.#queue.length) {
-			this.#queue = this.#queue.slice(this.#head);
-			this.#head = 0;
-		}
-		const first = this.#queue[this.#head];
-		if (first && !this.#cancel) this.#arm(first.at - now);
+		if (this.#first && !this.#cancel) this.#arm((this.#times[this.#head] ?? 0) - now);
 	}
 }

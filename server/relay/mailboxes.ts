@@ -44,12 +44,15 @@ interface Slot {
 	acknowledged: boolean;
 	/** A row exists, or is being written. */
 	stored: boolean;
-	readonly posting: Pending | undefined;
+	/** Until it is settled. */
+	posting: Pending | undefined;
 }
 
 /** A posting that is not settled yet. */
 interface Pending {
-	readonly message: Message;
+	/** Without its body once the store has it. */
+	message: Message;
+	readonly size: number;
 	readonly slots: readonly Slot[];
 	open: number;
 	written: boolean;
@@ -122,6 +125,7 @@ export class Mailboxes {
 		this.#windows = new Deadlines(ports.clock, config.handoverWindow, (pending) =>
 			this.#missed(pending),
 		);
+		this.#windows.settled = ({ settled }) => settled;
 		this.#doubts = new Deadlines(ports.clock, DOUBT_AFTER, (box) => this.#doubt(box));
 	}
 
@@ -160,21 +164,15 @@ export class Mailboxes {
 	/** Sends one message to many mailboxes and reports once, when it is safe or has failed. */
 	post(message: Message, mailboxes: readonly DeviceId[], done: (outcome: Outcome) => void): void {
 		const size = message.body.length;
-		const numbers = this.#sequence.take(mailboxes.length);
-		if (!numbers || this.#pendingBytes + size > this.#config.limits.pendingBytes) {
+		let seq = this.#sequence.first(mailboxes.length);
+		if (seq === undefined || this.#pendingBytes + size > this.#config.limits.pendingBytes) {
 			done('busy');
 			return;
 		}
 		const slots: Slot[] = [];
 		const open = mailboxes.length;
-		const pending: Pending = { message, slots, open, written: false, settled: false, done };
-		for (const [index, mailbox] of mailboxes.entries()) {
-			const seq = numbers[index] ?? 0;
-			slots.push({
-				...{ mailbox, seq, size, posting: pending },
-				...{ handedAt: undefined, acknowledged: false, stored: false },
-			});
-		}
+		const pending: Pending = { message, size, slots, open, written: false, settled: false, done };
+		for (const mailbox of mailboxes) slots.push(slotOf({ mailbox, seq: seq++, size }, pending));
 		this.#pendingBytes += size;
 		if (open === 0) this.#settle(pending, 'accepted');
 		else if (this.#handOver(pending)) this.#windows.add(pending);
@@ -254,10 +252,9 @@ export class Mailboxes {
 			box.watched = true;
 			this.#doubts.add(box);
 		}
+		const { seq } = slot;
 		const { kind, envelope, channel, epoch, at, body } = message;
-		return box.receiver.deliver({
-			...{ type: 'deliver', seq: slot.seq, kind, envelope, channel, epoch, at, body },
-		});
+		return box.receiver.deliver({ type: 'deliver', seq, kind, envelope, channel, epoch, at, body });
 	}
 
 	#doubt(box: ConnectedMailbox): void {
@@ -288,7 +285,9 @@ export class Mailboxes {
 		pending.written = true;
 		const slots = pending.slots.filter((slot) => !slot.acknowledged);
 		for (const slot of slots) slot.stored = true;
-		const appended = this.#ports.store.append({ message: pending.message, targets: slots });
+		const { message } = pending;
+		pending.message = { ...message, body: NO_BODY };
+		const appended = this.#ports.store.append({ message, targets: slots });
 		for (const slot of slots) if (slot.handedAt === undefined) this.stored(slot.mailbox);
 		const written = appended.then((result) => {
 			this.#writes.delete(written);
@@ -325,7 +324,8 @@ export class Mailboxes {
 	#settle(pending: Pending, outcome: Outcome): void {
 		if (pending.settled) return;
 		pending.settled = true;
-		this.#pendingBytes -= pending.message.body.length;
+		this.#pendingBytes -= pending.size;
+		for (const slot of pending.slots) slot.posting = undefined;
 		if (outcome === 'accepted' && !pending.written) this.counts.handedOver++;
 		pending.done(outcome);
 	}
@@ -356,15 +356,9 @@ export class Mailboxes {
 		for (const { seq, message } of rows) {
 			const size = message.body.length;
 			bytes += size;
-			const sent = this.#send(
-				box,
-				{
-					...{ mailbox: box.id, seq, size, posting: undefined },
-					...{ handedAt: undefined, acknowledged: false, stored: true },
-				},
-				message,
-			);
-			if (!sent) return;
+			const slot = slotOf({ mailbox: box.id, seq, size }, undefined);
+			slot.stored = true;
+			if (!this.#send(box, slot, message)) return;
 		}
 		const end = rows.length < room.rows && bytes < room.bytes;
 		if (end && !box.caughtUp) {
@@ -374,4 +368,11 @@ export class Mailboxes {
 		if (end && !box.stale) box.live = true;
 		else this.#pump(box);
 	}
+}
+
+function slotOf(
+	{ mailbox, seq, size }: Pick<Slot, 'mailbox' | 'seq' | 'size'>,
+	posting: Pending | undefined,
+): Slot {
+	return { mailbox, seq, size, handedAt: undefined, acknowledged: false, stored: false, posting };
 }

@@ -23,6 +23,14 @@ export class Sequence {
 
 	/** `count` rising numbers, or undefined while the store cannot set more aside. */
 	take(count: number): MailboxSeq[] | undefined {
+		const first = this.first(count);
+		return first === undefined
+			? undefined
+			: Array.from({ length: count }, (_, index) => first + index);
+	}
+
+	/** The first of `count` numbers that follow each other, or undefined as above. */
+	first(count: number): MailboxSeq | undefined {
 		if (this.#end - this.#next < count) {
 			if (this.#following === undefined || count > BLOCK) return undefined;
 			this.#next = this.#following;
@@ -32,7 +40,7 @@ export class Sequence {
 		const first = this.#next;
 		this.#next += count;
 		if (this.#following === undefined && this.#end - this.#next < BLOCK / 2) void this.#reserve();
-		return Array.from({ length: count }, (_, index) => first + index);
+		return first;
 	}
 
 	async #reserve(): Promise<void> {
