@@ -177,6 +177,7 @@ class UwsSocket implements Socket {
 	#ws: WebSocket<Visitor> | undefined;
 	/** Undefined while nothing waits: a socket at rest costs no array. */
 	#frames: Uint8Array[] | undefined;
+	/** What waits, while frames gather. */
 	#bytes = 0;
 
 	constructor(ws: WebSocket<Visitor>, gathered: Gathered) {
@@ -189,8 +190,11 @@ class UwsSocket implements Socket {
 	}
 
 	send(bytes: Uint8Array): 'sent' | 'queued' | 'dropped' {
-		const before = this.buffered();
-		if (!this.#ws || before + bytes.length > MAX_BUFFERED) return 'dropped';
+		if (!this.#ws) return 'dropped';
+		// What waits at the socket is asked for once in a turn: until the flush it cannot grow.
+		if (!this.#frames) this.#bytes = this.#ws.getBufferedAmount();
+		const before = this.#bytes;
+		if (before + bytes.length > MAX_BUFFERED) return 'dropped';
 		this.#bytes += bytes.length;
 		if (this.#frames) this.#frames.push(bytes);
 		else {
@@ -201,15 +205,16 @@ class UwsSocket implements Socket {
 	}
 
 	buffered(): number {
-		return (this.#ws?.getBufferedAmount() ?? 0) + this.#bytes;
+		return this.#frames ? this.#bytes : (this.#ws?.getBufferedAmount() ?? 0);
 	}
 
 	/** Writes what gathered. */
 	flush(): void {
 		const [ws, frames] = [this.#ws, this.#frames];
 		this.#frames = undefined;
-		this.#bytes = 0;
 		if (!ws || !frames) return;
+		const [only] = frames;
+		if (only && frames.length === 1) return void ws.send(only, true, false);
 		ws.cork(() => {
 			for (const frame of frames) ws.send(frame, true, false);
 		});
