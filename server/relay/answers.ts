@@ -6,38 +6,49 @@ import { Recent } from './recent.ts';
 export type Outcome = 'accepted' | 'busy' | 'mailbox-full';
 export type Answer = (outcome: Outcome) => void;
 
-/** Whose envelope it is: senders choose their envelopes' ids, so two may choose the same. */
-type Key = `${DeviceId}${EnvelopeId}`;
+interface Waiting {
+	readonly sender: DeviceId;
+	readonly answers: Answer[];
+}
 
 /** Remembers accepted envelopes: at most `max`, and of those the later half. The store knows the unread ones for longer. */
 export class Answers {
-	readonly #accepted: Recent<Key, true>;
-	/** Those that wait: one, as a rule. */
-	readonly #pending = new Map<Key, Answer | Answer[]>();
+	/** Who sent it, by the key of {@link #keyOf}. */
+	readonly #accepted: Recent<string, DeviceId>;
+	readonly #pending = new Map<string, Waiting>();
 
 	constructor(max: number) {
 		this.#accepted = new Recent(max);
 	}
 
 	/** True when the envelope is known: `answer` is called with what the first one got, or will get. */
-	join(key: Key, answer: Answer): boolean {
+	join(sender: DeviceId, envelope: EnvelopeId, answer: Answer): boolean {
+		const key = this.#keyOf(sender, envelope);
 		const waiting = this.#pending.get(key);
-		if (Array.isArray(waiting)) waiting.push(answer);
-		else if (waiting) this.#pending.set(key, [waiting, answer]);
+		if (waiting) waiting.answers.push(answer);
 		else if (this.#accepted.get(key)) answer('accepted');
 		else return false;
 		return true;
 	}
 
 	/** Opens a new envelope; whoever posts it reports to what is returned. */
-	begin(key: Key, answer: Answer): Answer {
-		this.#pending.set(key, answer);
+	begin(sender: DeviceId, envelope: EnvelopeId, answer: Answer): Answer {
+		const key = this.#keyOf(sender, envelope);
+		const answers = [answer];
+		this.#pending.set(key, { sender, answers });
 		return (outcome) => {
-			const waiting = this.#pending.get(key);
 			this.#pending.delete(key);
-			if (outcome === 'accepted') this.#accepted.set(key, true);
-			if (Array.isArray(waiting)) for (const each of waiting) each(outcome);
-			else waiting?.(outcome);
+			if (outcome === 'accepted') this.#accepted.set(key, sender);
+			for (const each of answers) each(outcome);
 		};
+	}
+
+	/**
+	 * Envelopes are random, so the envelope alone will do, and costs half of what both together cost. Only who copies the
+	 * envelope of another gets the longer key.
+	 */
+	#keyOf(sender: DeviceId, envelope: EnvelopeId): string {
+		const first = this.#pending.get(envelope)?.sender ?? this.#accepted.get(envelope);
+		return first === undefined || first === sender ? envelope : envelope + sender;
 	}
 }

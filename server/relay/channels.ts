@@ -119,15 +119,15 @@ export class Channels {
 		const { channel, epoch, envelope, body } = frame;
 		const answer = (outcome: Outcome) =>
 			reply(outcome === 'accepted' ? undefined : refusal.later(outcome));
-		const key = `${sender}${envelope}` as const;
 		// What was accepted stays accepted, even if the channel has moved on meanwhile.
-		if (this.#answers.join(key, answer)) return;
+		if (this.#answers.join(sender, envelope, answer)) return;
 		if (epoch > record.epoch) return reply(refusal.epoch('epoch-conflict', record.epoch));
 		if (epoch < record.epoch - MAX_EPOCHS_BEHIND)
 			return reply(refusal.epoch('epoch-too-old', record.epoch));
 		const at = this.#ports.clock.now();
 		const message: Message = { kind: 'message', sender, envelope, channel, epoch, at, body };
-		this.#mailboxes.post(message, othersIn(record, sender), this.#answers.begin(key, answer));
+		const settle = this.#answers.begin(sender, envelope, answer);
+		this.#mailboxes.post(message, othersIn(record, sender), settle);
 	}
 
 	async #commit(sender: DeviceId, frame: Commit, known: ChannelRecord | undefined) {
