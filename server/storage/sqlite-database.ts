@@ -1,6 +1,6 @@
 // The relay's tables and what is done to them. Synchronous: it runs in a worker thread, inside transactions that
 // the worker opens and closes (sqlite-worker.ts).
-import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { DatabaseSync, StatementResultingChanges, StatementSync } from 'node:sqlite';
 import { DELIVERY_KINDS, type PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type {
 	Address,
@@ -111,14 +111,14 @@ export class SqliteDatabase implements SyncOperations {
 			return fits;
 		});
 		if (fitting.length === 0) return { full: this.#knows(message) ? [] : full };
-		const inserted = this.#row(
+		const inserted = this.#run(
 			`INSERT INTO messages (sender, envelope, kind, channel, epoch, at, holders, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING number`,
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
 			...[sender, envelope, kindNumber, channel, epoch, at, fitting.length, body],
 		);
-		if (!inserted) return { full: [] };
+		if (inserted.changes === 0) return { full: [] };
+		const number = Number(inserted.lastInsertRowid);
 		for (const { mailbox, seq } of fitting) {
-			const number = Number(inserted.number);
 			this.#run('INSERT INTO waiting VALUES (?, ?, ?, ?)', mailbox, seq, number, body.length);
 			this.#use(mailbox, 1, body.length);
 		}
@@ -317,8 +317,8 @@ export class SqliteDatabase implements SyncOperations {
 		return statement;
 	}
 
-	#run(sql: string, ...values: (string | number | Uint8Array | null)[]): void {
-		this.#prepare(sql).run(...values);
+	#run(sql: string, ...values: (string | number | Uint8Array | null)[]): StatementResultingChanges {
+		return this.#prepare(sql).run(...values);
 	}
 
 	#row(sql: string, ...values: (string | number | Uint8Array)[]): Row | undefined {

@@ -16,6 +16,10 @@ export interface DatabaseOptions {
 const APPLICATION_ID = 0x6b697468;
 const SCHEMA_VERSION = 1;
 const PAGE_SIZE = 4096;
+/** Pages that stay in memory once they were used: what a backlog of some ten thousand messages touches over and over. */
+const CACHE_KIB = 16 * 1024;
+/** The log's pages that are brought into the database at one time: a page that changed often is written there once. */
+const LOGGED_PAGES = 4096;
 /** Larger files are not read through at every start; damage there shows when the page is read. */
 const CHECKED_AT_START = 1024 * 1024 * 1024;
 const SCHEMA = `
@@ -98,6 +102,8 @@ export function openDatabase({
 			PRAGMA synchronous = FULL;
 			PRAGMA secure_delete = FAST;
 			PRAGMA journal_size_limit = 67108864;
+			PRAGMA cache_size = -${CACHE_KIB};
+			PRAGMA wal_autocheckpoint = ${LOGGED_PAGES};
 		`);
 		checkOrCreate(database, path, checks);
 		// Only now: it may write, and a file that is damaged or not ours stays as it is.

@@ -19,6 +19,7 @@ import type {
 } from '../relay/ports.ts';
 import type { DatabaseFigures } from './sqlite-database.ts';
 import type { DatabaseOptions } from './sqlite-file.ts';
+import { pageOf, rowOfPosting } from './sqlite-rows.ts';
 import type { FromWorker, Operation, ToWorker } from './sqlite-worker.ts';
 
 /** Operations of one transaction: more would make the first of them wait for the last. */
@@ -31,7 +32,8 @@ const FIGURES_LAST = 60_000;
 
 interface Waiting {
 	readonly operation: Operation;
-	readonly resolve: (result: StoreResult<never>) => void;
+	/** Called with what the thread answered. */
+	readonly settle: (result: StoreResult<never>) => void;
 }
 
 const busy = { ok: false, error: 'busy' } as const;
@@ -105,8 +107,8 @@ export class SqliteStore implements RelayStore {
 
 	append({ message, targets }: Posting): Promise<StoreResult<{ full: readonly DeviceId[] }>> {
 		const body = this.#bodies.copy(message.body);
-		// The relay's targets carry more than the worker needs, and what it need not know cannot be cloned.
-		return this.#do('append', { message: { ...message, body }, targets: targets.map(onlyTarget) });
+		const row = rowOfPosting({ message: { ...message, body }, targets });
+		return this.#ask(['append', ...row], (full: DeviceId[] | undefined) => ({ full: full ?? [] }));
 	}
 
 	read(
@@ -114,7 +116,7 @@ export class SqliteStore implements RelayStore {
 		after: MailboxSeq,
 		room: { rows: number; bytes: number },
 	): Promise<StoreResult<readonly StoredMessage[]>> {
-		return this.#do('read', mailbox, after, room);
+		return this.#ask(['read', mailbox, after, room], pageOf);
 	}
 
 	acknowledge(mailbox: DeviceId, seq: MailboxSeq): Promise<StoreResult<void>> {
@@ -235,13 +237,16 @@ export class SqliteStore implements RelayStore {
 		await this.#worker.terminate();
 	}
 
-	#do<Value>(
-		name: Operation['name'],
-		...parameters: readonly unknown[]
-	): Promise<StoreResult<Value>> {
+	#do<Value>(name: Operation[0], ...parameters: readonly unknown[]): Promise<StoreResult<Value>> {
+		return this.#ask([name, ...parameters], (value: Value) => value);
+	}
+
+	#ask<Value>(operation: Operation, read: (answer: never) => Value): Promise<StoreResult<Value>> {
 		if (this.#waiting.length >= MAX_WAITING || this.#closed) return Promise.resolve(busy);
 		return new Promise((resolve) => {
-			this.#waiting.push({ operation: { name, parameters }, resolve });
+			const settle = (result: StoreResult<never>) =>
+				resolve(result.ok ? { ok: true, value: read(result.value) } : result);
+			this.#waiting.push({ operation, settle });
 			if (this.#running.length > 0 || this.#scheduled) return;
 			// What is called in the same turn belongs into the same transaction.
 			this.#scheduled = true;
@@ -281,11 +286,7 @@ export class SqliteStore implements RelayStore {
 		this.#running = [];
 		if (this.#released) this.#post('release');
 		else this.#next();
-		for (const [index, { resolve }] of settled.entries())
-			resolve(values ? { ok: true, value: values[index] as never } : busy);
+		for (const [index, { settle }] of settled.entries())
+			settle(values ? { ok: true, value: values[index] as never } : busy);
 	}
-}
-
-function onlyTarget({ mailbox, seq, required }: Posting['targets'][number]) {
-	return { mailbox, seq, required };
 }

@@ -1,13 +1,13 @@
 // The thread that owns the database file. Each message is a batch of operations that waited together: one
 // transaction, one sync of the disk, then all the answers.
 import { parentPort, workerData } from 'node:worker_threads';
+import type { StoredMessage } from '../relay/ports.ts';
 import { SqliteDatabase, type SyncOperations } from './sqlite-database.ts';
 import { explained, isDamage, type DatabaseOptions } from './sqlite-file.ts';
+import { postingOf, rowOfPage, type PostingRow } from './sqlite-rows.ts';
 
-export interface Operation {
-	readonly name: keyof SyncOperations | 'figures';
-	readonly parameters: readonly unknown[];
-}
+/** The name of an operation, and then its parameters; those of an `append` are its row. */
+export type Operation = readonly [name: keyof SyncOperations | 'figures', ...unknown[]];
 
 export type FromWorker =
 	| { readonly is: 'open' }
@@ -15,7 +15,10 @@ export type FromWorker =
 	| { readonly is: 'released' }
 	/** A sentence for the operator; nothing is open. */
 	| { readonly is: 'failed'; readonly sentence: string }
-	/** One value per operation of the batch, or undefined when nothing of it was stored. */
+	/**
+	 * One value per operation of the batch, or undefined when nothing of it was stored. Of an `append` it is undefined
+	 * where no mailbox was full, and of a `read` the page as a row.
+	 */
 	| { readonly is: 'done'; readonly values: readonly unknown[] | undefined };
 
 /** Primary result codes of SQLite that may pass by themselves: BUSY, LOCKED, NOMEM, READONLY, IOERR, FULL, CANTOPEN. */
@@ -26,12 +29,20 @@ if (!port) throw new Error('sqlite-worker.ts runs in a worker thread only');
 const options = workerData as DatabaseOptions;
 const answer = (message: FromWorker) => port.postMessage(message);
 
+function performOne(database: SqliteDatabase, [name, ...parameters]: Operation): unknown {
+	if (name === 'append') {
+		const { full } = database.append(postingOf(parameters as unknown as PostingRow));
+		return full.length > 0 ? full : undefined;
+	}
+	const operation = database[name] as (...parameters: unknown[]) => unknown;
+	const value = operation.apply(database, parameters);
+	return name === 'read' ? rowOfPage(value as StoredMessage[]) : value;
+}
+
 function perform(database: SqliteDatabase, batch: readonly Operation[]): unknown[] | undefined {
 	try {
 		database.begin();
-		const values = batch.map(({ name, parameters }) =>
-			(database[name] as (...parameters: unknown[]) => unknown).apply(database, [...parameters]),
-		);
+		const values = batch.map((operation) => performOne(database, operation));
 		database.commit();
 		return values;
 	} catch (error) {
