@@ -5,6 +5,7 @@ import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 import { renderANSI } from 'uqr';
 import { readConfig, type Config } from './config.ts';
 import { createControl, hasControl, type ControlAnswer } from './control.ts';
@@ -29,6 +30,12 @@ const DAY = 24 * 60 * 60 * 1000;
 const STOP_TIMEOUT = 10_000;
 /** What was said to devices and to the operator is on its way by then, after another process took over. */
 const LAST_WORDS = 1000;
+
+/**
+ * Young objects get no more room than at the start. What a message makes is garbage within milliseconds, so more room
+ * would save little; and the room that a rush of logins once took was two thirds of the memory of devices at rest.
+ */
+setFlagsFromString('--semi-space-growth-factor=1');
 
 const clock: Clock = {
 	now: () => Date.now(),

@@ -51,7 +51,6 @@ export interface SessionHost {
 
 export class Session implements Receiver {
 	readonly socket: Socket;
-	readonly challenge: Uint8Array;
 	/** When the device was last heard of, ms. */
 	heardAt: number;
 	/** Answers that are still owed. */
@@ -60,10 +59,12 @@ export class Session implements Receiver {
 	state: 'greeted' | 'entering' | 'open' | 'ended' = 'greeted';
 	mailbox: ConnectedMailbox | undefined;
 	readonly #host: SessionHost;
+	/** Until it is used: a device at rest needs none. */
+	#challenge: Uint8Array | undefined;
 
 	constructor(socket: Socket, challenge: Uint8Array, host: SessionHost) {
 		this.socket = socket;
-		this.challenge = challenge;
+		this.#challenge = challenge;
 		this.#host = host;
 		this.heardAt = host.now();
 		const versions = { version: PROTOCOL_VERSION, floor: PROTOCOL_FLOOR };
@@ -75,9 +76,11 @@ export class Session implements Receiver {
 		return this.state === 'entering';
 	}
 
-	/** The bytes that a login signs on this connection (SPEC HS-4). */
+	/** The bytes that the one login of this connection signs (SPEC HS-4). */
 	statement(deviceKey: Uint8Array): Uint8Array {
-		const statement = loginStatement(this.challenge, this.socket.host, deviceKey);
+		const challenge = this.#challenge ?? new Uint8Array();
+		this.#challenge = undefined;
+		const statement = loginStatement(challenge, this.socket.host, deviceKey);
 		const signed = new Uint8Array(PURPOSE.length + statement.length);
 		signed.set(PURPOSE, 0);
 		signed.set(statement, PURPOSE.length);
