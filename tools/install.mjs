@@ -58,7 +58,11 @@ function installDebian(/** @type {string[]} */ packages) {
 }
 
 /** Debian's packages of other servers that the tests run, and the file that shows that each is there. */
-const SERVERS = { coturn: '/usr/bin/turnserver', caddy: '/usr/bin/caddy' };
+const SERVERS = {
+	coturn: '/usr/bin/turnserver',
+	caddy: '/usr/bin/caddy',
+	'nats-server': '/usr/sbin/nats-server',
+};
 
 /** Servers for the tests, where installing them does not also start them as services. Without them tests are skipped. */
 export function installServers() {

@@ -1,10 +1,10 @@
 // The relay as people run it: a process of its own on a free port, with a data directory that lasts over restarts.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { freePort } from './free-port.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -105,15 +105,4 @@ export class RelayProcess {
 		await this.kill('SIGTERM');
 		rmSync(this.dataDirectory, { recursive: true, force: true });
 	}
-}
-
-/** A port that nobody listens on. The relay is given a number, so that it can have the same one again. */
-function freePort(): Promise<number> {
-	return new Promise((resolve) => {
-		const server = createServer();
-		server.listen(0, '127.0.0.1', () => {
-			const { port } = server.address() as AddressInfo;
-			server.close(() => resolve(port));
-		});
-	});
 }
