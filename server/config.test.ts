@@ -53,6 +53,17 @@ describe('settings', () => {
 		});
 	});
 
+	it('reads the servers of a cluster, and repeats no password of one', () => {
+		const KITH_CLUSTER = 'nats://a:4222, nats://kith:secret@b:4222,tls://c';
+		expect(config({ KITH_CLUSTER }).cluster).toEqual([
+			...['nats://a:4222', 'nats://kith:secret@b:4222', 'tls://c'],
+		]);
+		expect(config({}).cluster).toEqual([]);
+		expect(mistakes({ KITH_CLUSTER: 'http://kith:secret@b' })).toEqual([
+			'KITH_CLUSTER must list NATS servers such as nats://10.0.0.1:4222.',
+		]);
+	});
+
 	it('names what is no setting: a mistyped one would be ignored', () => {
 		expect(mistakes({ KITH_PROT: '9000', KITH_DATA: '/srv/kith', PATH: '/bin' })).toEqual([
 			'KITH_PROT is not a setting.',

@@ -39,6 +39,11 @@ const schema = v.strictObject({
 	/** Interface to listen on; null: all. */
 	host: v.optional(v.nullable(text), null),
 	data: v.optional(text, './data'),
+	/** NATS servers, as `nats://host:4222`, that this relay shares with others; none: it is alone, with its own database. */
+	cluster: v.optional(
+		texts('NATS servers such as nats://10.0.0.1:4222', /^(nats|tls):\/\/[^/\s]+$/),
+		[],
+	),
 	/** The built app. */
 	build: v.optional(text, './build'),
 	origins: v.optional(texts('origins such as https://chat.example.org', /^https?:\/\/[^/]+$/), []),
@@ -109,6 +114,7 @@ const VARIABLES: Readonly<
 	port: ['KITH_PORT', 'number'],
 	host: ['KITH_HOST', 'text'],
 	data: ['KITH_DATA', 'text'],
+	cluster: ['KITH_CLUSTER', 'list'],
 	build: ['KITH_BUILD', 'text'],
 	origins: ['KITH_ORIGINS', 'list'],
 	trustProxy: ['KITH_TRUST_PROXY', 'json'],
@@ -207,6 +213,9 @@ function valueOf(value: string, kind: 'text' | 'number' | 'list' | 'json'): unkn
 	}
 }
 
+/** An address in the cluster may hold a password. */
+const SECRETS: readonly string[] = ['turnSecret', 'metricsToken', 'cluster'] satisfies Setting[];
+
 function sentence(
 	issue: v.InferIssue<typeof schema>,
 	environment: Readonly<Record<string, string | undefined>>,
@@ -222,6 +231,6 @@ function sentence(
 	if (unknown) return `${what} is not a setting.`;
 	if (issue.type === 'strict_object') return `${what} must be a JSON object.`;
 	// What a secret was set to by mistake does not belong into a log.
-	const secret = first === 'turnSecret' || first === 'metricsToken';
+	const secret = SECRETS.includes(first ?? '');
 	return `${what} ${issue.message}${secret ? '' : `, not ${JSON.stringify(issue.input)}`}.`;
 }

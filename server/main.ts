@@ -1,7 +1,15 @@
 // Composition root: reads the settings, puts the parts together, listens, and leaves in order when told to: for good, or
 // for the version that is installed by then.
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, mkdirSync, statfsSync } from 'node:fs';
+import {
+	accessSync,
+	constants,
+	existsSync,
+	mkdirSync,
+	readFileSync,
+	statfsSync,
+	writeFileSync,
+} from 'node:fs';
 import { networkInterfaces } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,18 +19,19 @@ import { readConfig, type Config } from './config.ts';
 import { createControl, hasControl, type ControlAnswer } from './control.ts';
 import { checkCertificate, watchCertificate } from './edge/certificate.ts';
 import { createHttp } from './edge/http.ts';
-import { openInvitations } from './edge/invitations.ts';
+import { INVITATION_KEY, openInvitations } from './edge/invitations.ts';
 import { createLog } from './edge/log.ts';
-import { createPushSender } from './edge/push.ts';
+import { createPushSender, VAPID_KEYS } from './edge/push.ts';
 import { loadApp } from './edge/static-app.ts';
 import { iceServers } from './edge/turn.ts';
 import { listen, type Edge } from './edge/uws.ts';
 import { verifyDevice } from './edge/verify-device.ts';
 import { handOver, predecessor, type Possessions, type Predecessor } from './handover.ts';
-import type { Clock, RelayLog } from './relay/ports.ts';
+import type { Clock, RelayLog, RelayStore } from './relay/ports.ts';
 import { createRelay, type Relay } from './relay/relay.ts';
 import { software } from './software.ts';
 import { announceProcess } from './supervisor.ts';
+import type { NatsStore } from './storage/nats-store.ts';
 import { prepareSqliteStore, type SqliteStore } from './storage/sqlite-store.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -63,19 +72,22 @@ function prepareDirectory(path: string): string {
 function composeRelay(
 	config: Config,
 	directory: string,
-	{ store, log }: { store: SqliteStore; log: RelayLog },
+	{ store, log }: { store: OpenStore; log: RelayLog },
 ): Relay {
 	const { pushContact, pushHosts, ice, turnSecret, registration, handoverWindow, limits } = config;
 	const push = createPushSender({ directory, contact: pushContact, hosts: pushHosts });
 	const random = { bytes: (count: number) => new Uint8Array(randomBytes(count)) };
-	return createRelay(
-		{ store, clock, random, verify: verifyDevice, push, log },
+	const { peers } = store;
+	const relay = createRelay(
+		{ store, clock, random, verify: verifyDevice, push, log, ...(peers && { peers }) },
 		{
 			...{ software: software(), registration, handoverWindow, limits },
 			retention: config.retentionDays * DAY,
 			iceServers: (now) => iceServers(ice, turnSecret, now),
 		},
 	);
+	peers?.serve(relay);
+	return relay;
 }
 
 function announce(config: Config, port: number, directory: string): void {
@@ -84,7 +96,7 @@ function announce(config: Config, port: number, directory: string): void {
 	const lan = addresses.find((address) => address?.family === 'IPv4' && !address.internal);
 	const scheme = config.tlsCert === null ? 'http' : 'https';
 	console.log(`Kith is at ${scheme}://${own}:${port}`);
-	console.log(`Data lies in ${directory}`);
+	console.log(`Data lies in ${config.cluster.length > 0 ? 'NATS' : directory}`);
 	if (config.host !== null || !lan) return;
 	const url = `${scheme}://${lan.address}:${port}`;
 	console.log(`In this network it is at ${url}\n`);
@@ -96,7 +108,7 @@ interface Parts {
 	readonly config: Config;
 	readonly directory: string;
 	readonly log: RelayLog;
-	readonly store: SqliteStore;
+	readonly store: OpenStore;
 	readonly relay: Relay;
 	readonly edge: Edge;
 }
@@ -174,17 +186,44 @@ function obeySignals(parts: Parts): void {
 	if (hasControl) process.on('SIGUSR2', () => void upgrade());
 }
 
-function prepareStore(config: Config, directory: string): Promise<SqliteStore> {
-	const { mailboxMessages, mailboxBytes, maxDiskBytes } = config;
-	const options = {
-		path: join(directory, 'relay.db'),
-		quota: { messages: mailboxMessages, bytes: mailboxBytes },
-		maxBytes: maxDiskBytes,
-	};
+/** The store, and what a running relay and its successor do with it. */
+type OpenStore = RelayStore & {
+	readonly peers?: NatsStore['peers'];
+	common?: NatsStore['common'];
+	/** Gives it up to another process of this relay, and takes it from one. */
+	release(): Promise<void>;
+	reopen(): Promise<void>;
+	open(): Promise<void>;
+	figures(now: number): ReturnType<SqliteStore['figures']>;
+};
+
+async function prepareStore(config: Config, directory: string): Promise<OpenStore> {
+	const { mailboxMessages, mailboxBytes, maxDiskBytes, cluster } = config;
+	const quota = { messages: mailboxMessages, bytes: mailboxBytes };
+	if (cluster.length > 0) {
+		const { openNatsStore } = await import('./storage/nats-store.ts');
+		return openNatsStore({ servers: cluster, quota, maxBytes: maxDiskBytes });
+	}
+	const options = { path: join(directory, 'relay.db'), quota, maxBytes: maxDiskBytes };
 	return prepareSqliteStore(options, (error) => {
 		console.error(`The database failed, so the relay ends: ${error.message}`);
 		process.exit(1);
 	});
+}
+
+/** Relays of a cluster push, and let people in, with the keys of the first of them. */
+async function shareKeys(config: Config, directory: string, store: OpenStore): Promise<void> {
+	if (!store.common) return;
+	const { pushContact, pushHosts, registration } = config;
+	createPushSender({ directory, contact: pushContact, hosts: pushHosts });
+	if (registration === 'invitation') openInvitations(directory);
+	for (const [name, file] of Object.entries({ push: VAPID_KEYS, invitations: INVITATION_KEY })) {
+		const path = join(directory, file);
+		if (!existsSync(path)) continue;
+		const own = readFileSync(path);
+		const all = await store.common(name, own);
+		if (!own.equals(all)) writeFileSync(path, all, { mode: 0o600 });
+	}
 }
 
 /** The HTTP side: reads the certificate before the predecessor has to give up its port. */
@@ -233,6 +272,7 @@ async function start(config: Config, before: Predecessor | undefined): Promise<v
 	const store = await prepareStore(config, directory);
 	await before?.store();
 	await (before ? store.reopen() : store.open());
+	await shareKeys(config, directory, store);
 	const relay = composeRelay(config, directory, { store, log });
 	const edge = await openEdge(config, { directory, log, store, relay, app, before });
 	obeySignals({ config, directory, log, store, relay, edge });

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { software } from '../software.ts';
 import { copyDatabase, toDisk } from '../storage/sqlite-backup.ts';
 import { DATABASE, KEPT_FILES, LIST, measured, type BackupList } from './backup-format.ts';
-import { dataDirectory, placeOf, settings, type Command } from './command.ts';
+import { dataDirectory, placeOf, settingsOfDatabase, type Command } from './command.ts';
 
 export const backup: Command = {
 	usage: 'DIR',
@@ -14,7 +14,7 @@ export const backup: Command = {
 	words: [1, 1],
 	run({ words: [path = ''] }) {
 		const target = placeOf(path);
-		const list = takeBackup(dataDirectory(settings()), target);
+		const list = takeBackup(dataDirectory(settingsOfDatabase()), target);
 		const bytes = Object.values(list.files).reduce((sum, file) => sum + file.bytes, 0);
 		console.log(`Backed up to ${target}: ${Object.keys(list.files).join(', ')}, ${bytes} bytes.`);
 		return 0;

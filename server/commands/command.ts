@@ -46,3 +46,12 @@ export function dataDirectory({ data }: Config): string {
 export function placeOf(path: string): string {
 	return resolve(process.env.INIT_CWD ?? '.', path);
 }
+
+/** The same, of a relay that keeps its data itself. */
+export function settingsOfDatabase(): Config {
+	const config = settings();
+	if (config.cluster.length === 0) return config;
+	throw new Error(
+		'With KITH_CLUSTER the data lies in NATS: copy its streams with NATS’ own tool (nats account backup).',
+	);
+}

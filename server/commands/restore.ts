@@ -5,7 +5,7 @@ import { join, resolve } from 'node:path';
 import { checkCopy, putCopyBack, toDisk } from '../storage/sqlite-backup.ts';
 import { lockFile } from '../storage/sqlite-file.ts';
 import { DATABASE, KEPT_FILES, readBackup } from './backup-format.ts';
-import { placeOf, settings, type Command } from './command.ts';
+import { placeOf, settingsOfDatabase, type Command } from './command.ts';
 
 /** What SQLite keeps beside a database: of no use to another one. */
 const COMPANIONS = [`${DATABASE}-wal`, `${DATABASE}-shm`];
@@ -21,7 +21,7 @@ export const restore: Command = {
 		const source = placeOf(path);
 		const { taken, software } = readBackup(source);
 		checkCopy(join(source, DATABASE));
-		const data = resolve(settings().data);
+		const data = resolve(settingsOfDatabase().data);
 		process.umask(0o077);
 		mkdirSync(data, { recursive: true });
 		const lock = lockFile(join(data, DATABASE));

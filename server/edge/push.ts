@@ -27,6 +27,9 @@ const TIME_TO_LIVE = 28 * 24 * 60 * 60;
 /** Only the latest of several wakes is worth keeping. */
 const TOPIC = 'mail';
 
+/** In the data directory. */
+export const VAPID_KEYS = 'vapid.json';
+
 export function createPushSender({ directory, contact, hosts }: PushOptions): PushSender {
 	const keys = vapidKeys(directory);
 	const vapidDetails = { subject: contact ?? NOBODY, ...keys };
@@ -39,7 +42,7 @@ export function createPushSender({ directory, contact, hosts }: PushOptions): Pu
 
 /** Keys change only with a new data directory: every subscription is bound to them. */
 function vapidKeys(directory: string): VapidKeys {
-	const path = join(directory, 'vapid.json');
+	const path = join(directory, VAPID_KEYS);
 	if (!existsSync(path)) {
 		writeFileSync(`${path}.new`, JSON.stringify(webPush.generateVAPIDKeys()), { mode: 0o600 });
 		renameSync(`${path}.new`, path);

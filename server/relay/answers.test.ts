@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { DeviceId, EnvelopeId } from '../../src/protocol/ids.ts';
-import { Answers, type Outcome } from './answers.ts';
+import { Answers } from './answers.ts';
+import type { Outcome } from './ports.ts';
 
 const [alice, mallory] = ['alice' as DeviceId, 'mallory' as DeviceId];
 const envelope = 'an envelope' as EnvelopeId;

@@ -1,9 +1,8 @@
 // The same envelope twice gets one answer and one delivery (SPEC MB-5), also while the first is still under way.
 import type { DeviceId, EnvelopeId } from '../../src/protocol/ids.ts';
+import type { Outcome } from './ports.ts';
 import { Recent } from './recent.ts';
 
-/** What became of a posting. */
-export type Outcome = 'accepted' | 'busy' | 'mailbox-full';
 export type Answer = (outcome: Outcome) => void;
 
 interface Waiting {

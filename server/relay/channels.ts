@@ -3,11 +3,11 @@
 import { MAX_EPOCHS_BEHIND } from '../../src/protocol/limits.ts';
 import type { UpFrame } from '../../src/protocol/frames.ts';
 import type { ChannelId, DeviceId, Epoch } from '../../src/protocol/ids.ts';
-import { Answers, type Outcome } from './answers.ts';
+import { Answers } from './answers.ts';
 import { planCommit } from './commits.ts';
 import { noteLatecomer } from './directory.ts';
 import type { Mailboxes } from './mailboxes.ts';
-import type { ChannelRecord, Message, RelayConfig, RelayPorts } from './ports.ts';
+import type { ChannelRecord, Message, Outcome, RelayConfig, RelayPorts } from './ports.ts';
 import { Recent } from './recent.ts';
 import { refusal, type Refusal, type Reply } from './replies.ts';
 
@@ -51,8 +51,23 @@ export class Channels {
 		return this.#records.size;
 	}
 
+	/** Another relay changed it. */
+	forget(channel: ChannelId): void {
+		this.#records.delete(channel);
+	}
+
 	/** One message to every other device of the channel (SPEC CH-5). */
 	submit(sender: DeviceId, frame: Submit, reply: Reply): void {
+		if (!this.#ports.peers) return this.#queue(sender, frame, reply);
+		// What is in memory may be older than what another relay has made of it: only the store refuses.
+		this.#queue(sender, frame, (refused) => {
+			if (!refused || refused.code === 'busy') return reply(refused);
+			this.forget(frame.channel);
+			this.#queue(sender, frame, reply);
+		});
+	}
+
+	#queue(sender: DeviceId, frame: Submit, reply: Reply): void {
 		this.#enter(frame.channel, {
 			changes: false,
 			busy: () => reply(refusal.busy()),
@@ -213,6 +228,7 @@ export class Channels {
 	async #work(channel: ChannelId): Promise<void> {
 		const lane = this.#lanes.get(channel) ?? [];
 		for (let task = lane.shift(); task; task = lane.shift()) {
+			if (task.changes && this.#ports.peers) this.forget(channel);
 			const record = await this.#load(channel);
 			if (record.ok) await task.run(record.value);
 			else task.busy();

@@ -4,9 +4,16 @@
 // when each target either acknowledged it or has it on our disk (SPEC MB-2).
 import type { Delivery } from '../../src/protocol/frames.ts';
 import type { ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
-import type { Outcome } from './answers.ts';
 import { Deadlines } from './deadlines.ts';
-import type { Message, RelayConfig, RelayPorts, StoredMessage } from './ports.ts';
+import { appendAmong, type Appended } from './peers.ts';
+import type {
+	Message,
+	Outcome,
+	RelayConfig,
+	RelayPorts,
+	StoredMessage,
+	StoreResult,
+} from './ports.ts';
 import { Sequence } from './sequence.ts';
 
 /** Messages and bytes that one device may have unacknowledged; beyond that its mail waits in the store. */
@@ -38,7 +45,7 @@ export interface Receiver {
 /** One message on its way to one mailbox. */
 interface Slot {
 	readonly mailbox: DeviceId;
-	readonly seq: MailboxSeq;
+	seq: MailboxSeq;
 	readonly size: number;
 	handedAt: number | undefined;
 	acknowledged: boolean;
@@ -66,6 +73,8 @@ export class ConnectedMailbox {
 	readonly receiver: Receiver;
 	/** Highest number that went out on this connection. */
 	delivered: MailboxSeq = 0;
+	/** Where relays share a store: what this connection numbers itself is above it (SPEC MB-1). */
+	readonly base: MailboxSeq;
 	inFlight: Slot[] = [];
 	bytesInFlight = 0;
 	live = false;
@@ -78,9 +87,10 @@ export class ConnectedMailbox {
 	/** It is looked at again once {@link DOUBT_AFTER} has passed. */
 	watched = false;
 
-	constructor(id: DeviceId, receiver: Receiver) {
+	constructor(id: DeviceId, receiver: Receiver, base: MailboxSeq) {
 		this.id = id;
 		this.receiver = receiver;
+		this.base = base;
 	}
 
 	get hasRoom(): boolean {
@@ -138,8 +148,8 @@ export class Mailboxes {
 	}
 
 	/** Connects a device's mailbox: what waits is sent first, in order (SPEC HS-7). */
-	attach(id: DeviceId, receiver: Receiver): ConnectedMailbox {
-		const box = new ConnectedMailbox(id, receiver);
+	attach(id: DeviceId, receiver: Receiver, base: MailboxSeq = 0): ConnectedMailbox {
+		const box = new ConnectedMailbox(id, receiver, base);
 		this.#connected.set(id, box);
 		this.#pump(box);
 		return box;
@@ -149,6 +159,7 @@ export class Mailboxes {
 	detach(box: ConnectedMailbox): void {
 		if (this.#connected.get(box.id) !== box) return;
 		this.#connected.delete(box.id);
+		this.#ports.peers?.release(box.id);
 		const inFlight = box.inFlight;
 		box.inFlight = [];
 		// Mail that was stored while this connection lasted has woken nobody yet.
@@ -233,13 +244,23 @@ export class Mailboxes {
 		let enough = true;
 		for (const slot of pending.slots) {
 			const box = this.#connected.get(slot.mailbox);
-			if (box?.live && box.hasRoom && this.#send(box, slot, pending.message)) {
+			if (box?.live && this.#number(box, slot) && this.#send(box, slot, pending.message)) {
 				enough &&= box.prompt;
 			} else {
 				enough = false;
 			}
 		}
 		return enough;
+	}
+
+	/** False when nothing may be handed over now. */
+	#number(box: ConnectedMailbox, slot: Slot): boolean {
+		if (!box.hasRoom) return false;
+		const { peers } = this.#ports;
+		if (!peers) return true;
+		// A row has another number than what was handed over before it was one: who is slow gets the row alone.
+		slot.seq = Math.max(box.delivered, box.base) + 1;
+		return box.prompt && slot.seq % peers.numbersPerRow !== 0;
 	}
 
 	#send(box: ConnectedMailbox, slot: Slot, message: Message): boolean {
@@ -287,15 +308,22 @@ export class Mailboxes {
 		for (const slot of slots) slot.stored = true;
 		const { message } = pending;
 		pending.message = { ...message, body: NO_BODY };
-		const appended = this.#ports.store.append({ message, targets: slots });
+		const appended = this.#append(message, slots);
 		for (const slot of slots) if (slot.handedAt === undefined) this.stored(slot.mailbox);
 		const written = appended.then((result) => {
 			this.#writes.delete(written);
 			if (!result.ok) return this.#refuse(pending);
-			this.counts.appended++;
+			if (!result.value.elsewhere) this.counts.appended++;
 			this.#appended(pending, slots, result.value.full);
 		});
 		this.#writes.add(written);
+	}
+
+	#append(message: Message, targets: readonly Slot[]): Promise<StoreResult<Appended>> {
+		const { store, peers } = this.#ports;
+		if (!peers) return store.append({ message, targets });
+		const isHere = (mailbox: DeviceId) => this.#connected.has(mailbox);
+		return appendAmong({ store, peers, isHere }, message, targets);
 	}
 
 	#refuse(pending: Pending): void {

@@ -37,6 +37,7 @@ export interface Message {
 
 export interface Target {
 	readonly mailbox: DeviceId;
+	/** A store that several relays share takes no notice: it numbers rows as they come. */
 	readonly seq: MailboxSeq;
 	/** The whole operation is refused as `full` when this mailbox has no room; others are left out singly. */
 	readonly required?: boolean;
@@ -133,7 +134,8 @@ export type ChannelOutcome =
 
 /**
  * Durable state of the relay. Three promises hold for every implementation:
- * - operations take effect in the order of their calls, so a read sees every write that was called before it;
+ * - operations on one mailbox, channel, address or capsule take effect in the order of their calls, so a read sees
+ *   every write that was called before it;
  * - a write's promise resolves with `ok` only when the write survives a power cut;
  * - a read returns only what is durable.
  */
@@ -250,8 +252,47 @@ export interface Socket {
 	readonly network: string;
 }
 
+/** Other relays on the same store. */
+export interface Peers {
+	/**
+	 * This relay serves the mailbox from now on, and any other no longer (SPEC HS-8). The numbers above the returned,
+	 * up to {@link numbersPerRow} of them, are its own: no row, and no other connection, has had them (SPEC MB-1).
+	 */
+	claim(mailbox: DeviceId): Promise<StoreResult<MailboxSeq>>;
+	/** Numbers that stand between two rows. */
+	readonly numbersPerRow: number;
+	/** The device is not connected here any more. */
+	release(mailbox: DeviceId): void;
+	/** Hands a message to the relay that serves the mailbox, which answers for it; `away`: none does. */
+	post(message: Message, mailbox: DeviceId): Promise<Outcome | 'away'>;
+	/** May be lost, and is for nobody where no relay serves the mailbox. */
+	whisper(mailbox: DeviceId, channel: ChannelId, body: Uint8Array): void;
+	/** Whether this relay, as the only one of all, shall push to a device now (SPEC PU-1). */
+	mayWake(mailbox: DeviceId, quiet: number): Promise<boolean>;
+	/** From now on `host` hears what the others have for this relay. */
+	serve(host: PeerHost): void;
+}
+
+/** What became of a posting. */
+export type Outcome = 'accepted' | 'busy' | 'mailbox-full';
+
+/** What a relay does for the others. */
+export interface PeerHost {
+	/** `away` when the device is not connected here. */
+	post(message: Message, mailbox: DeviceId, done: (outcome: Outcome | 'away') => void): void;
+	whispered(mailbox: DeviceId, channel: ChannelId, body: Uint8Array): void;
+	/** The device is connected to another relay now. */
+	claimed(mailbox: DeviceId): void;
+	/** Somebody stored a row for it. */
+	stored(mailbox: DeviceId): void;
+	/** Somebody changed it. */
+	changed(channel: ChannelId): void;
+}
+
 export interface RelayPorts {
 	readonly store: RelayStore;
+	/** Absent where one relay is all there is. */
+	readonly peers?: Peers;
 	readonly clock: Clock;
 	readonly random: Random;
 	readonly verify: VerifyDevice;

@@ -1,6 +1,12 @@
 // The relay: connections in, mailboxes behind them. It carries sealed envelopes and cannot open one; it does not
 // even import what is inside. Everything it touches comes in through ports.
-import type { Address, CapsuleId } from '../../src/protocol/ids.ts';
+import type {
+	Address,
+	CapsuleId,
+	ChannelId,
+	DeviceId,
+	MailboxSeq,
+} from '../../src/protocol/ids.ts';
 import { IDLE_TIMEOUT, LOGIN_TIMEOUT } from '../../src/protocol/limits.ts';
 import { Capsules } from './capsules.ts';
 import { Channels } from './channels.ts';
@@ -8,7 +14,7 @@ import { Deadlines } from './deadlines.ts';
 import { Directory, type LookedUp } from './directory.ts';
 import { Expiry } from './expiry.ts';
 import { Mailboxes, type ConnectedMailbox } from './mailboxes.ts';
-import type { RelayConfig, RelayPorts, Socket } from './ports.ts';
+import type { Message, Outcome, PeerHost, RelayConfig, RelayPorts, Socket } from './ports.ts';
 import { Occupancy, RateLimit } from './quotas.ts';
 import { refusal, type Reply } from './replies.ts';
 import {
@@ -69,7 +75,7 @@ export interface RelayStats {
 	readonly pushesGone: number;
 }
 
-export class Relay implements SessionHost {
+export class Relay implements SessionHost, PeerHost {
 	readonly #ports: RelayPorts;
 	readonly #config: RelayConfig;
 	readonly #mailboxes: Mailboxes;
@@ -206,6 +212,29 @@ export class Relay implements SessionHost {
 		this.#frozen = false;
 	}
 
+	// ---- what other relays ask for (PeerHost) ----
+
+	post(message: Message, mailbox: DeviceId, done: (outcome: Outcome | 'away') => void): void {
+		if (this.#mailboxes.find(mailbox)) this.#mailboxes.post(message, [mailbox], done);
+		else done('away');
+	}
+
+	whispered(mailbox: DeviceId, channel: ChannelId, body: Uint8Array): void {
+		this.#mailboxes.find(mailbox)?.receiver.whispered(channel, body);
+	}
+
+	claimed(mailbox: DeviceId): void {
+		this.#mailboxes.find(mailbox)?.receiver.replaced();
+	}
+
+	stored(mailbox: DeviceId): void {
+		this.#mailboxes.stored(mailbox);
+	}
+
+	changed(channel: ChannelId): void {
+		this.#channels.forget(channel);
+	}
+
 	// ---- what sessions ask for (SessionHost) ----
 
 	now(): number {
@@ -308,7 +337,8 @@ export class Relay implements SessionHost {
 		const { channel, body } = frame;
 		this.#channels.whisper(id, channel, (mailbox) => {
 			const receiver = this.#mailboxes.find(mailbox)?.receiver;
-			receiver?.whispered(channel, body);
+			if (receiver) receiver.whispered(channel, body);
+			else this.#ports.peers?.whisper(mailbox, channel, body);
 		});
 	}
 
@@ -332,6 +362,8 @@ export class Relay implements SessionHost {
 			if (!made.ok) return session.end('busy', 1000);
 			if (!session.isEntering) return;
 		}
+		const claimed = await this.#claim(session, device);
+		if (claimed === undefined) return;
 		this.#mailboxes.find(device)?.receiver.replaced();
 		this.#wakes.connected(device);
 		session.state = 'open';
@@ -341,7 +373,19 @@ export class Relay implements SessionHost {
 			iceServers: [...this.#config.iceServers(this.now())],
 			retention: this.#config.retention,
 		});
-		if (greeted) session.mailbox = this.#mailboxes.attach(device, session);
+		if (greeted) session.mailbox = this.#mailboxes.attach(device, session, claimed);
+		else this.#ports.peers?.release(device);
+	}
+
+	/** From where on this connection numbers mail itself; undefined when the session has ended over it. */
+	async #claim(session: Session, device: DeviceId): Promise<MailboxSeq | undefined> {
+		const { peers } = this.#ports;
+		if (!peers) return 0;
+		const claimed = await peers.claim(device);
+		if (claimed.ok && session.isEntering) return claimed.value;
+		if (!this.#mailboxes.find(device)) peers.release(device);
+		if (session.isEntering) session.end('busy', 1000);
+		return undefined;
 	}
 
 	#replyTo(session: Session, request: number): Reply {

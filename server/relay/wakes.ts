@@ -29,7 +29,7 @@ export class Wakes {
 		const at = this.#ports.clock.now();
 		this.#woken.set(device, at);
 		this.#quiet.add({ device, at });
-		void this.#send(device);
+		void this.#wake(device);
 	}
 
 	/** The device is here: the next mail after it has left may wake it again. */
@@ -54,6 +54,13 @@ export class Wakes {
 
 	stop(): void {
 		this.#quiet.clear();
+	}
+
+	async #wake(device: DeviceId): Promise<void> {
+		const { peers } = this.#ports;
+		if (!peers || (await peers.mayWake(device, QUIET))) await this.#send(device);
+		// It is connected elsewhere, or another relay has done it: ask again when there is more.
+		else this.#woken.delete(device);
 	}
 
 	async #send(device: DeviceId): Promise<'sent' | 'gone' | 'failed'> {

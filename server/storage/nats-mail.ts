@@ -15,7 +15,7 @@ import { allShards, shardOf, type StreamMessage, type Streams } from './nats-str
 export const NUMBERS_PER_ROW = 4096;
 /** Mailboxes whose use, and whose rows that were read, are kept in memory. */
 const MAX_KNOWN = 100_000;
-const TALLY = 'Kith-Tally';
+export const TALLY = 'Kith-Tally';
 const NO_TALLY = { messages: 0, bytes: 0 };
 
 /** Rows and bytes, counted since the mailbox was made. */
@@ -140,6 +140,13 @@ export class Mail {
 		this.#known.delete(mailbox);
 	}
 
+	/** Some relay, perhaps this one, has stored a row. */
+	seen(mailbox: DeviceId, tally: string): void {
+		const known = this.#known.get(mailbox);
+		const newest = tallyFrom(tally);
+		if (known && known.newest.messages < newest.messages) known.newest = newest;
+	}
+
 	/** Rows from before this store was opened, or that it has forgotten to have read. */
 	async #acknowledgeUnread(mailbox: DeviceId, place: number): Promise<void> {
 		for (let row = await this.#next(mailbox, 1); row && row.seq <= place;) {
@@ -196,8 +203,10 @@ const minus = ({ messages, bytes }: Tally, size: number): Tally => ({
 	bytes: bytes - size,
 });
 
-function tallyOf({ headers }: StreamMessage): Tally {
-	const [messages = 0, bytes = 0] = (headers.get(TALLY) ?? '').split(' ').map(Number);
+const tallyOf = ({ headers }: StreamMessage) => tallyFrom(headers.get(TALLY) ?? '');
+
+function tallyFrom(text: string): Tally {
+	const [messages = 0, bytes = 0] = text.split(' ').map(Number);
 	return { messages, bytes };
 }
 

@@ -18,6 +18,7 @@ import type { MailboxQuota } from './memory-store.ts';
 import { Changes } from './nats-changes.ts';
 import { Lanes } from './nats-lanes.ts';
 import { Mail } from './nats-mail.ts';
+import { NatsPeers } from './nats-peers.ts';
 import { State } from './nats-state.ts';
 import { openStreams, Unavailable, type StreamOptions, type Streams } from './nats-streams.ts';
 
@@ -34,10 +35,14 @@ interface NatsStoreOptions extends StreamOptions {
 
 /** Connects to NATS and makes what is missing there. Rejects with a sentence for the operator. */
 export async function openNatsStore(options: NatsStoreOptions): Promise<NatsStore> {
-	return new NatsStore(await openStreams(options), options.quota);
+	const store = new NatsStore(await openStreams(options), options.quota);
+	await store.peers.follow();
+	return store;
 }
 
 export class NatsStore implements RelayStore {
+	/** The other relays on it. */
+	readonly peers: NatsPeers;
 	readonly #streams: Streams;
 	readonly #mail: Mail;
 	readonly #changes: Changes;
@@ -48,6 +53,7 @@ export class NatsStore implements RelayStore {
 	readonly #capsules: State<CapsuleRecord>;
 	/** Where each device's capsule lies. */
 	readonly #places: State<string>;
+	readonly #common: State<Uint8Array>;
 	readonly #lanes = new Lanes();
 	#closed = false;
 
@@ -58,11 +64,13 @@ export class NatsStore implements RelayStore {
 			append: (posting) => this.#append(posting),
 			hasRoom: (mailbox, size) => this.#lanes.run(mailbox, () => this.#mail.hasRoom(mailbox, size)),
 		});
+		this.peers = new NatsPeers(streams, (mailbox, tally) => this.#mail.seen(mailbox, tally));
 		this.#numbers = new State(streams, 'numbers');
 		this.#owned = new State(streams, 'owned');
 		this.#push = new State(streams, 'push');
 		this.#capsules = new State(streams, 'capsule');
 		this.#places = new State(streams, 'place');
+		this.#common = new State(streams, 'common');
 	}
 
 	reserve(count: number): Promise<StoreResult<MailboxSeq>> {
@@ -212,6 +220,22 @@ export class NatsStore implements RelayStore {
 			for await (const entry of this.#capsules.walk(PURGED_AT_ONCE))
 				if (entry.value.at < before) await this.#capsules.remove(entry);
 		});
+	}
+
+	/** What all relays have in common: what the first of them brought along. Rejects when NATS does not answer. */
+	async common(name: string, own: Uint8Array): Promise<Uint8Array> {
+		await this.#common.change(name, (known) => (known ? undefined : own));
+		return (await this.#common.read(name))?.value ?? own;
+	}
+
+	/** Opened with its connection, and shared: a successor needs nothing given up. */
+	async open(): Promise<void> {}
+	async release(): Promise<void> {}
+	async reopen(): Promise<void> {}
+
+	/** Counted by NATS' own tools. */
+	figures(): Promise<undefined> {
+		return Promise.resolve(undefined);
 	}
 
 	async close(): Promise<void> {

@@ -19,8 +19,6 @@ const NOT_FOUND = 10_037;
 const WRONG_LAST = 10_071;
 const SEQUENCE_NOT_FOUND = 10_043;
 
-export type StreamKind = 'MAIL' | 'STATE';
-
 export interface StreamMessage {
 	readonly subject: string;
 	readonly seq: number;
@@ -45,11 +43,6 @@ interface ApiAnswer {
 	};
 	readonly seq?: number;
 	readonly duplicate?: boolean;
-	readonly state?: {
-		readonly messages: number;
-		readonly bytes: number;
-		readonly num_subjects?: number;
-	};
 }
 
 /** NATS did not take it: no leader in time, or no room. `refused`: it said so, and nothing was stored. */
@@ -78,9 +71,15 @@ export const allShards: readonly number[] = Array.from({ length: SHARDS }, (_, s
 /** Connects and makes the streams that are missing. Rejects with a sentence for the operator. */
 export async function openStreams({ servers, maxBytes }: StreamOptions): Promise<Streams> {
 	const { connect, headers: newHeaders } = await import('@nats-io/transport-node');
-	const where = servers.join(', ');
+	const addresses = servers.map((server) => new URL(server));
+	const where = addresses.map(({ host }) => host).join(', ');
+	const [{ username, password } = { username: '', password: '' }] = addresses;
 	const connection = await connect({
-		...{ servers: [...servers], name: 'kith', maxReconnectAttempts: -1, reconnectTimeWait: 250 },
+		servers: addresses.map(({ host }) => host),
+		...(password ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
+		...(username && !password ? { token: decodeURIComponent(username) } : {}),
+		...(addresses.some(({ protocol }) => protocol === 'tls:') ? { tls: {} } : {}),
+		...{ name: 'kith', maxReconnectAttempts: -1, reconnectTimeWait: 250 },
 		...{ pingInterval: 5000, maxPingOut: 2, timeout: FIRST_CONNECTION },
 	}).catch((error: unknown) => {
 		const why = error instanceof Error ? error.message : String(error);
@@ -166,11 +165,6 @@ export class Streams {
 			return false;
 		if (answer.error) throw new Unavailable(answer.error.description, true);
 		return true;
-	}
-
-	async state(stream: string): Promise<{ messages: number; bytes: number }> {
-		const { state } = await this.#api(`STREAM.INFO.${stream}`, {});
-		return { messages: state?.messages ?? 0, bytes: state?.bytes ?? 0 };
 	}
 
 	async #get(stream: string, query: object): Promise<StreamMessage | undefined> {
