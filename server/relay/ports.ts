@@ -283,8 +283,8 @@ export interface PeerHost {
 	whispered(mailbox: DeviceId, channel: ChannelId, body: Uint8Array): void;
 	/** The device is connected to another relay now. */
 	claimed(mailbox: DeviceId): void;
-	/** Somebody stored a row for it. */
-	stored(mailbox: DeviceId): void;
+	/** Some relay, perhaps this one, stored a row for it. */
+	stored(mailbox: DeviceId, seq: MailboxSeq): void;
 	/** Somebody changed it. */
 	changed(channel: ChannelId): void;
 }

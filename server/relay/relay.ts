@@ -227,8 +227,9 @@ export class Relay implements SessionHost, PeerHost {
 		this.#mailboxes.find(mailbox)?.receiver.replaced();
 	}
 
-	stored(mailbox: DeviceId): void {
-		this.#mailboxes.stored(mailbox);
+	stored(mailbox: DeviceId, seq: MailboxSeq): void {
+		const box = this.#mailboxes.find(mailbox);
+		if (box && box.delivered < seq) this.#mailboxes.stored(mailbox);
 	}
 
 	changed(channel: ChannelId): void {

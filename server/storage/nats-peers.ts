@@ -168,13 +168,13 @@ export class NatsPeers implements Peers {
 		}
 	}
 
-	#see({ subject, headers }: JsMsg): void {
+	#see({ subject, headers, seq }: JsMsg): void {
 		const [, kind, , ...rest] = subject.split('.');
 		const key = rest.at(-1) ?? '';
 		if (kind === 'state') this.#host?.changed(key as ChannelId);
 		else if (kind === 'mail') {
 			this.#rowSeen(key as DeviceId, headers?.get(TALLY) ?? '');
-			this.#host?.stored(key as DeviceId);
+			this.#host?.stored(key as DeviceId, seq * NUMBERS_PER_ROW);
 		} else if (headers && headers.get(RELAY) !== this.#name) this.#host?.claimed(key as DeviceId);
 	}
 }

@@ -211,7 +211,9 @@ export class Streams {
 }
 
 /** An election is under way: the same question gets another answer soon. */
-function isPassing({ error }: ApiAnswer): boolean {
+function isPassing({ error, duplicate, seq }: ApiAnswer): boolean {
+	// NATS 2.9 calls a message known from the moment that it was proposed; until it has a number it may still be lost.
+	if (duplicate && !seq) return true;
 	return error?.code === 503 && error.err_code !== 10_077 && error.err_code !== 10_047;
 }
 

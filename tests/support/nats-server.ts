@@ -11,6 +11,7 @@ const PROGRAM = 'nats-server';
 
 interface Ports {
 	readonly clients: number;
+	readonly health: number;
 	readonly routes: number;
 }
 
@@ -18,12 +19,14 @@ export class NatsServer {
 	readonly #directory: string;
 	readonly #configuration: string;
 	readonly #port: number;
+	readonly #health: string;
 	#child: ChildProcess | undefined;
 	#exited: Promise<unknown> = Promise.resolve();
 
 	private constructor(name: string, ports: Ports, all: readonly Ports[]) {
 		this.#directory = mkdtempSync(join(tmpdir(), 'kith-nats-'));
 		this.#port = ports.clients;
+		this.#health = `http://127.0.0.1:${ports.health}/healthz`;
 		this.#configuration = join(this.#directory, 'nats.conf');
 		const routes = all.map(({ routes }) => `nats://127.0.0.1:${routes}`).join(', ');
 		const cluster = `cluster { name: kith, listen: "127.0.0.1:${ports.routes}", routes: [${routes}] }`;
@@ -31,6 +34,7 @@ export class NatsServer {
 			this.#configuration,
 			`server_name: ${name}
 			listen: "127.0.0.1:${ports.clients}"
+			http: "127.0.0.1:${ports.health}"
 			max_payload: 8MB
 			jetstream { store_dir: "${join(this.#directory, 'data')}" }
 			${all.length > 1 ? cluster : ''}`,
@@ -45,7 +49,9 @@ export class NatsServer {
 	static async start(count: number): Promise<NatsServer[]> {
 		const ports: Ports[] = [];
 		for (let at = 0; at < count; at++)
-			ports.push({ clients: await freePort(), routes: await freePort() });
+			ports.push({
+				...{ clients: await freePort(), routes: await freePort(), health: await freePort() },
+			});
 		const servers = ports.map((own, at) => new NatsServer(`nats-${at}`, own, ports));
 		await Promise.all(servers.map((server) => server.restart()));
 		return servers;
@@ -53,6 +59,12 @@ export class NatsServer {
 
 	get url(): string {
 		return `nats://127.0.0.1:${this.#port}`;
+	}
+
+	get pid(): number {
+		const pid = this.#child?.pid;
+		if (pid === undefined) throw new Error('the server is not running');
+		return pid;
 	}
 
 	/** Starts it again on the same ports and data; resolves when it takes connections. */
@@ -63,9 +75,28 @@ export class NatsServer {
 		while (!(await this.#answers()) && child.exitCode === null);
 	}
 
+	/** Resolves when it has caught up with the others: until then the cluster cannot spare another one. */
+	async healthy(): Promise<void> {
+		const asks = () => fetch(this.#health, { signal: AbortSignal.timeout(1000) });
+		for (;;) {
+			const answer = await asks().catch(() => undefined);
+			if (answer?.ok) return;
+			await new Promise((resolve) => setTimeout(resolve, 50));
+		}
+	}
+
 	async kill(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
 		this.#child?.kill(signal);
 		await this.#exited;
+	}
+
+	/** It answers nobody, and hears nobody, until {@link thaw}: to the others it is cut off. */
+	freeze(): void {
+		this.#child?.kill('SIGSTOP');
+	}
+
+	thaw(): void {
+		this.#child?.kill('SIGCONT');
 	}
 
 	/** Ends it and removes its data. */
