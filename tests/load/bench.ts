@@ -1,15 +1,14 @@
 // npm run bench:relay [-- kith mosquitto ejabberd echo, pairs crowd]: the relay beside what people would pick, one after the other on
 // one core, the generator on the other. Results gather in test-results/, so servers may be measured in several runs;
 // what is known is printed as a table, and with --write put into server/README.md with a plot.
-import { spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { installPeers } from '../../tools/install.mjs';
+import { Generator } from './generator-process.ts';
 import { writeReport, type Measured, type Sample } from './report.ts';
 import {
 	echoServer,
 	ejabberdServer,
-	GENERATOR_CORE,
 	kernelBytes,
 	kithServer,
 	machineCpuMs,
@@ -17,10 +16,8 @@ import {
 	usageOf,
 	type Server,
 } from './servers.ts';
-import type { Devices, Result, Task } from './tasks.ts';
+import type { Devices, Result } from './tasks.ts';
 
-const GENERATOR = fileURLToPath(new URL('./generator.ts', import.meta.url));
-const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.url));
 const RESULTS = fileURLToPath(new URL('../../test-results/relay/', import.meta.url));
 
 /** Of so many samples the half is kept in which other programs used the machine the least. */
@@ -40,47 +37,13 @@ const RECEIVERS: Devices = { from: 1000, count: PAIRS };
 const EVERYONE: Devices = { from: 10_000, count: CROWD };
 const POSTMAN: Devices = { from: 2000, count: 1 };
 
-class Generator {
-	readonly #child;
-
-	constructor(server: Server) {
-		const parameters = [
-			'-c',
-			GENERATOR_CORE,
-			NODE,
-			GENERATOR,
-			server.protocol,
-			String(server.port()),
-		];
-		this.#child = spawn('taskset', parameters, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
-	}
-
-	do(task: Task): Promise<Result> {
-		return new Promise((resolve, reject) => {
-			const ended = () => reject(new Error(`the generator ended during ${task.do}`));
-			this.#child.once('exit', ended);
-			this.#child.once('message', (message: { result?: Result; failed?: string }) => {
-				this.#child.off('exit', ended);
-				if (message.result) resolve(message.result);
-				else reject(new Error(`${task.do}: ${message.failed}`));
-			});
-			this.#child.send(task);
-		});
-	}
-
-	end(): void {
-		this.#child.removeAllListeners();
-		this.#child.kill();
-	}
-}
-
 /** Takes figures, with the share of a core that other programs used meanwhile. */
 type Note = (others: number, figures: Partial<Measured>) => void;
 
 const rest = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function crowd(server: Server, note: Note): Promise<void> {
-	const generator = new Generator(server);
+	const generator = new Generator(server.protocol, [server.port()]);
 	await generator.do({ do: 'connect', atOnce: 1, ...POSTMAN });
 	await generator.do({ do: 'connect', atOnce: HANDSHAKES, ...EVERYONE });
 	await generator.do({ do: 'introduce', senders: POSTMAN, receivers: EVERYONE, together: true });
@@ -128,7 +91,7 @@ const perSecond = ({ delivered, ms }: Result) => (delivered / ms) * 1000;
 const perMessage = (cost: Result & { cpuMs: number }) => (cost.cpuMs * 1000) / cost.delivered;
 
 async function pairs(server: Server, note: Note): Promise<void> {
-	const generator = new Generator(server);
+	const generator = new Generator(server.protocol, [server.port()]);
 	await generator.do({ do: 'connect', atOnce: 8, ...SENDERS });
 	await generator.do({ do: 'connect', atOnce: 8, ...RECEIVERS });
 	await generator.do({ do: 'introduce', senders: SENDERS, receivers: RECEIVERS, together: false });
@@ -170,7 +133,7 @@ async function pairs(server: Server, note: Note): Promise<void> {
 async function ceiling(): Promise<void> {
 	const server = echoServer();
 	await server.start();
-	const generator = new Generator(server);
+	const generator = new Generator(server.protocol, [server.port()]);
 	await generator.do({ do: 'connect', atOnce: 8, ...SENDERS });
 	await generator.do({ do: 'introduce', senders: SENDERS, receivers: SENDERS, together: false });
 	const flood = { do: 'flood', window: WINDOW, seconds: SECONDS } as const;

@@ -9,8 +9,9 @@ import { xmpp } from './xmpp.ts';
 const TICK = 1;
 const protocols: Record<string, Protocol> = { kith, mqtt, xmpp };
 const protocol = protocols[process.argv[2] ?? ''];
-const port = Number(process.argv[3]);
-if (!protocol || !port) throw new Error('generator.ts PROTOCOL PORT, with a channel to its parent');
+const ports = (process.argv[3] ?? '').split(',').map(Number);
+if (!protocol || !ports[0])
+	throw new Error('generator.ts PROTOCOL PORT[,PORT], with a channel to its parent');
 
 interface Sender {
 	readonly speaker: Speaker;
@@ -40,10 +41,18 @@ function speakerOf(identity: number): Speaker {
 const rangeOf = ({ from, count }: Devices) =>
 	Array.from({ length: count }, (_, index) => speakerOf(from + index));
 
+/** A thousand numbers on, a device is at the next server: so pairs that are a thousand apart never share one. */
+const portOf = (identity: number) =>
+	ports[
+		(identity + Math.floor(identity / 1000) * (1 + ports.length - (1000 % ports.length))) %
+			ports.length
+	] ?? 0;
+
 async function connect(devices: readonly Speaker[], atOnce: number): Promise<void> {
 	let next = 0;
 	const lane = async () => {
-		for (let device = devices[next++]; device; device = devices[next++]) await device.login(port);
+		for (let device = devices[next++]; device; device = devices[next++])
+			await device.login(portOf(device.identity));
 	};
 	await Promise.all(Array.from({ length: Math.min(atOnce, devices.length) }, lane));
 }
