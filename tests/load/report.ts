@@ -93,7 +93,8 @@ const shown = (value: number, digits: number) =>
 
 function ratio(ours: number, theirs: number, more: boolean): string {
 	const better = more ? ours / theirs : theirs / ours;
-	return Number.isFinite(better) ? `${better.toPrecision(2)} ×` : '–';
+	if (!Number.isFinite(better)) return '–';
+	return `${better < 100 ? better.toPrecision(2) : Math.round(better)} ×`;
 }
 
 /** Prints what lies in `directory`; with `write`, keeps it in the README with a plot. */
