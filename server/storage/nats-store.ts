@@ -5,6 +5,7 @@ import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protoco
 import type {
 	AddressRecord,
 	CapsuleRecord,
+	HeldCapsule,
 	ChannelChange,
 	ChannelOutcome,
 	ChannelRecord,
@@ -53,6 +54,8 @@ export class NatsStore implements RelayStore {
 	readonly #capsules: State<CapsuleRecord>;
 	/** Where each device's capsule lies. */
 	readonly #places: State<string>;
+	/** Which capsule a pointer is of. That capsule says whether it still is, and holds what it says. */
+	readonly #pointers: State<string>;
 	readonly #common: State<Uint8Array>;
 	readonly #lanes = new Lanes();
 	#closed = false;
@@ -70,6 +73,7 @@ export class NatsStore implements RelayStore {
 		this.#push = new State(streams, 'push');
 		this.#capsules = new State(streams, 'capsule');
 		this.#places = new State(streams, 'place');
+		this.#pointers = new State(streams, 'pointer');
 		this.#common = new State(streams, 'common');
 	}
 
@@ -175,16 +179,25 @@ export class NatsStore implements RelayStore {
 	}
 
 	readCapsule(place: string): Promise<StoreResult<Uint8Array | undefined>> {
-		return this.#do(place, async () => (await this.#capsules.read(place))?.value.sealed);
+		return this.#do(place, async () => {
+			const capsule = (await this.#capsules.read(place))?.value;
+			return capsule?.sealed ?? (await this.#pointed(place))?.pointer?.sealed;
+		});
 	}
 
 	putCapsule(record: CapsuleRecord, takesOver: boolean): Promise<StoreResult<'put' | 'taken'>> {
-		const { place, keeper } = record;
+		const { place, keeper, pointer } = record;
+		const isForeign = (known?: CapsuleRecord) => known && known.keeper !== keeper && !takesOver;
 		return this.#do(place, async () => {
-			const put = await this.#capsules.change(place, (known) =>
-				known && known.keeper !== keeper && !takesOver ? undefined : record,
-			);
+			if (pointer && isForeign(await this.#pointed(pointer.place))) return 'taken';
+			let before: CapsuleRecord | undefined;
+			const put = await this.#capsules.change(place, (known) => {
+				before = known;
+				return isForeign(known) ? undefined : record;
+			});
 			if (!put) return 'taken';
+			if (pointer) await this.#pointers.change(pointer.place, () => place);
+			if (before?.pointer?.place !== pointer?.place) await this.#forgetPointer(before);
 			let earlier: string | undefined;
 			await this.#places.change(keeper, (known) => {
 				earlier = known;
@@ -199,7 +212,7 @@ export class NatsStore implements RelayStore {
 		place,
 		keeper,
 		at,
-	}: Omit<CapsuleRecord, 'sealed'>): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
+	}: HeldCapsule): Promise<StoreResult<'kept' | 'taken' | 'unknown'>> {
 		return this.#do(place, async () => {
 			let known: CapsuleRecord | undefined;
 			const kept = await this.#capsules.change(place, (found) => {
@@ -217,8 +230,10 @@ export class NatsStore implements RelayStore {
 
 	purgeCapsules(before: number): Promise<StoreResult<void>> {
 		return this.#do('purge capsules', async () => {
-			for await (const entry of this.#capsules.walk(PURGED_AT_ONCE))
-				if (entry.value.at < before) await this.#capsules.remove(entry);
+			for await (const entry of this.#capsules.walk(PURGED_AT_ONCE)) {
+				if (entry.value.at >= before) continue;
+				if (await this.#capsules.remove(entry)) await this.#forgetPointer(entry.value);
+			}
 		});
 	}
 
@@ -284,7 +299,21 @@ export class NatsStore implements RelayStore {
 		if (!found) return 'dropped';
 		if (found.value.keeper !== keeper) return 'taken';
 		await this.#capsules.remove(found);
+		await this.#forgetPointer(found.value);
 		return 'dropped';
+	}
+
+	/** The capsule that is pointed to from `place`. */
+	async #pointed(place: string): Promise<CapsuleRecord | undefined> {
+		const of = (await this.#pointers.read(place))?.value;
+		const capsule = of === undefined ? undefined : (await this.#capsules.read(of))?.value;
+		return capsule?.pointer?.place === place ? capsule : undefined;
+	}
+
+	/** Of a capsule that is gone, unless another took the pointer's place over. */
+	async #forgetPointer(capsule: CapsuleRecord | undefined): Promise<void> {
+		const found = capsule?.pointer && (await this.#pointers.read(capsule.pointer.place));
+		if (found && found.value === capsule.place) await this.#pointers.remove(found);
 	}
 
 	#do<Value>(key: string, operation: () => Promise<Value>): Promise<StoreResult<Value>> {
