@@ -84,7 +84,7 @@ export default defineConfig(({ mode }) => {
 							{
 								name: 'shared',
 								// Dialogs and cards that several screens show, and none shows first, stay out of it.
-								test: /src[\\/]lib[\\/](?!.*[\\/](?:BackupOpen|BlockConfirm|GroupForm|InviteCard|LinkBox|PeoplePicker|PictureField|ProgressBar|Qr|RecoveryCode|ReportDialog|(?:backup|pick|report)[-_]\w+)\.(?:svelte|js|ts))|@lucide[\\/]svelte/u,
+								test: /src[\\/]lib[\\/](?!.*[\\/](?:BackupOpen|BlockConfirm|GroupForm|InviteCard|LinkBox|PeoplePicker|PictureField|ProgressBar|Qr|RecoveryCode|ReportDialog|passkey|(?:backup|pick|report)[-_]\w+)\.(?:svelte|js|ts))|@lucide[\\/]svelte/u,
 								minShareCount: 2,
 							},
 						],
