@@ -24,32 +24,39 @@ export class PasskeySetup {
 	async add(): Promise<void> {
 		const { client, me, recovery } = this.#app;
 		if (!me || this.busy) return;
-		this.#begin();
 		// One of this browser takes the place of another of it, where they are kept together.
 		const user = new TextEncoder().encode(me.device);
-		const made = await makePasskey(user, me.profile.name);
-		if (typeof made === 'string') this.failure = made;
-		else {
+		await this.#attempt(async () => {
+			const made = await makePasskey(user, me.profile.name);
+			if (typeof made === 'string') {
+				this.failure = made;
+				return;
+			}
 			await client.usePasskey(made);
 			await forget(recovery?.passkey?.credential, made.credential);
 			this.done = 'made';
-		}
-		this.busy = false;
+		});
 	}
 
 	async remove(): Promise<void> {
 		const { client, recovery } = this.#app;
-		this.#begin();
-		await client.usePasskey(undefined);
-		await forget(recovery?.passkey?.credential);
-		this.done = 'removed';
-		this.busy = false;
+		await this.#attempt(async () => {
+			await client.usePasskey(undefined);
+			await forget(recovery?.passkey?.credential);
+			this.done = 'removed';
+		});
 	}
 
-	#begin(): void {
+	async #attempt(act: () => Promise<void>): Promise<void> {
 		this.busy = true;
 		this.done = undefined;
 		this.failure = undefined;
+		try {
+			await act();
+		} catch {
+			this.failure = 'failed'; // no room for what is to be kept
+		}
+		this.busy = false;
 	}
 }
 
