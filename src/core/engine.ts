@@ -17,14 +17,9 @@ import { hearOfLatecomers, syncInvites } from './invites.ts';
 import { createLanes } from './lanes.ts';
 import { createOutbox, type Outbox } from './outbox.ts';
 import { createPeerMesh, type PeerMesh } from './peers.ts';
-import {
-	breakStuckChannels,
-	giveUpEverything,
-	mendChannels,
-	tellProfile,
-	upkeep,
-} from './mending.ts';
+import { giveUpEverything, mendChannels, tellProfile, upkeep } from './mending.ts';
 import type { LiveState } from './model.ts';
+import { createParked, type Parked } from './parked.ts';
 import { lookAfterDevices } from './own-devices.ts';
 import { ASK_AGAIN_AFTER } from './transfer.ts';
 import { createPresence, type PresenceBoard } from './presence.ts';
@@ -93,6 +88,7 @@ class RunningEngine implements Engine {
 	readonly #sealer: WhisperSealer;
 	readonly #acknowledgements = createAcknowledgements();
 	readonly #gaps: Gaps;
+	readonly #parked: Parked;
 	readonly #mesh: PeerMesh;
 	readonly #presence: PresenceBoard;
 	readonly #inbox: Inbox;
@@ -121,6 +117,10 @@ class RunningEngine implements Engine {
 		const context = this.#context;
 		this.#sealer = createWhisperSealer(context);
 		this.#gaps = createGaps(context);
+		this.#parked = createParked(context, async () => {
+			await this.#inbox.drained();
+			return this.session.caughtUp;
+		});
 		this.#mesh = this.#createMesh(ports);
 		this.#presence = createPresence(context, this.#mesh, {
 			changed: events.live,
@@ -270,7 +270,7 @@ class RunningEngine implements Engine {
 	async #caughtUp(): Promise<void> {
 		const context = this.#context;
 		await this.#inbox.drained();
-		await breakStuckChannels(context);
+		await this.#parked.giveUpStuck();
 		if (!(await this.#maySend())) return;
 		await tellProfile(context);
 		await this.#registerAddresses();
@@ -435,6 +435,7 @@ class RunningEngine implements Engine {
 		}
 		if (!this.#holdsBack) for (const conversation of conversations) this.#outbox.pump(conversation);
 		if (rows.some(({ store }) => store === 'channels')) this.#hearEarly();
+		if (rows.some(({ store }) => store === 'parked')) this.#parked.watch();
 		const judged = rows.filter(({ store }) => store === 'blocks').map(({ key }) => key);
 		if (judged.length > 0) lanes.run('whispers', () => this.#blocksChanged(judged));
 		if (rows.some(({ store }) => TOLD_TO_RELAY.has(store))) {

@@ -1,18 +1,11 @@
 // What an engine looks after when it starts and now and then: channels whose state is lost, contacts that do not know
 // the own profile yet, links that ran out, and records that are only needed for a while.
 import type { ChannelId, ConversationId } from '../protocol/ids.ts';
-import {
-	breakChannel,
-	breakUpTo,
-	forgetChannel,
-	loseChannel,
-	MOST_PARKED,
-	queueProfile,
-} from './channels.ts';
+import { breakUpTo, forgetChannel, loseChannel, queueProfile } from './channels.ts';
 import { isStale } from './contact-kit.ts';
 import type { EngineContext, Work } from './context.ts';
 import { isOutOfGroup } from './model.ts';
-import { ONLY, parkedKey, type ConversationRow, type Rows, type StoreName } from './records.ts';
+import { ONLY, type ConversationRow, type Rows, type StoreName } from './records.ts';
 import { giveUpAsking, missingIn } from './repairs.ts';
 
 const DAY = 24 * 60 * 60_000;
@@ -22,8 +15,6 @@ const PAGE = 1_000;
 /** A reusable key package lives for a year, and mail for it waits a month. */
 const KEYS_KEPT = 400 * DAY;
 const EVERYTHING = { prefix: '', limit: 10_000 };
-/** A message may overtake the commit before it by as much as this, where they come by different ways. */
-const COMMIT_COMES_WITHIN = 60_000;
 
 /**
  * Finds conversations with a channel whose state is lost, and lets the outbox found a new one: also where another channel
@@ -86,20 +77,6 @@ async function loseGroupState(
 		...row,
 		staged: undefined,
 	});
-}
-
-/**
- * Everything that waited at the relay has come, and yet messages of a later epoch are parked: the commits in between
- * expired there.
- */
-export async function breakStuckChannels(context: EngineContext): Promise<void> {
-	const { store, persist } = context;
-	const longAgo = context.relayTime() - COMMIT_COMES_WITHIN;
-	const parked = await store.list('parked', { prefix: '', limit: MOST_PARKED });
-	const late = parked.filter(({ value }) => value.at < longAgo);
-	for (const channel of new Set(late.map(({ key }) => parkedKey.channel(key)))) {
-		await persist((tx) => breakChannel({ ...context, tx }, channel));
-	}
 }
 
 /** This device is not its person's any more: it is answered nothing, so what it still asked for is lost. */

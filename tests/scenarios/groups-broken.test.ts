@@ -68,6 +68,29 @@ describe('when it breaks', () => {
 		}
 	});
 
+	test('a commit that the relay drops on a connection that stays up is missed in time', async () => {
+		const { world, group, devices } = await smallGroup(3);
+		const [ana, ben, cleo] = devices;
+		const { wire } = ben;
+		wire?.lie((frame) => (frame.type === 'deliver' && frame.kind === 'commit' ? [] : frame));
+		await group.want(ana, { kind: 'about', about: { name: 'Cabin' } });
+		await world.pass(5_000);
+		wire?.lie((frame) => frame);
+		await group.say(cleo, 'in the new epoch');
+		await world.pass(30_000, 5_000);
+		expect(await textsIn(group, ben)).toEqual([]);
+		await world.pass(120_000, 5_000);
+		expect(ben.wire).toBe(wire);
+		expect(await textsIn(group, ben)).toEqual(['in the new epoch']);
+		expect(await nameOf(group, ben)).toBe('Cabin');
+		expect(await stateOf(group, ben)).toBe('open');
+		await group.say(ben, 'and on');
+		await world.pass(5_000);
+		for (const device of devices)
+			expect(await gapsIn(group, device)).toEqual({ asked: 0, lost: 0 });
+		expect((await textsIn(group, ana)).at(-1)).toBe('and on');
+	});
+
 	test('a commit that is no commit freezes it too', async () => {
 		const { world, group, devices } = await smallGroup(3);
 		const [ana, ben, cleo] = devices;
