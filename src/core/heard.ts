@@ -32,6 +32,8 @@ export class Heard {
 		this.#channel = channel;
 		const newest = tx.list('heard', { prefix: `${channel}/`, limit: 1, newestFirst: true });
 		this.#newest = newest.then(([page]) => page);
+		// Who asks hears of a failure; a transaction that fails before has its own to tell.
+		this.#newest.catch(() => undefined);
 	}
 
 	/** Those that did not come right before, each once: what was told to be stored too late comes again. */
