@@ -39,7 +39,8 @@ export async function wokenByPush(): Promise<void> {
 /** The network is back and something waits to be sent; rejects when it still waits, for the browser to try again. */
 export async function wokenBySync(): Promise<void> {
 	const news = await openMail(self.location.origin);
-	await showNews(self.registration, news, { phrases: phrasesFor(news.locale), always: false });
+	if (news.here)
+		await showNews(self.registration, news, { phrases: phrasesFor(news.locale), always: false });
 	if (news.waiting) throw new Error('Not everything could be sent yet');
 }
 

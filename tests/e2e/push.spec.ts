@@ -92,3 +92,28 @@ test('the network is back: what waits goes out without a page', async ({ newPers
 	await expect(ben.message('sent by nobody')).toBeVisible();
 	expect(ana.page.url()).toBe('about:blank');
 });
+
+/** Hands its service worker the event of a network that is back; resolves when that is through with it. */
+async function networkIsBack({ context }: Person): Promise<void> {
+	const [worker] = context.serviceWorkers();
+	await worker?.evaluate(async () => {
+		let done: Promise<unknown> = Promise.reject(new Error('nobody took the event'));
+		const event = new Event('sync');
+		Object.assign(event, { waitUntil: (work: Promise<unknown>) => (done = work) });
+		globalThis.dispatchEvent(event);
+		await done;
+	});
+}
+
+test('a network that is back tells nothing to who looks at the app', async ({ newPerson }) => {
+	const ana = await newPerson();
+	const ben = await newPerson();
+	await meet(ana, ben);
+	await ana.installed();
+	await ana.context.grantPermissions(['notifications'], { origin: ana.gate.origin });
+	await ana.visit('/');
+	await ben.send('seen in the list');
+	await expect(ana.conversations.getByText('seen in the list')).toBeVisible();
+	await networkIsBack(ana);
+	expect(await notifications(ana)).toEqual([]);
+});

@@ -253,7 +253,9 @@ function sayVisibility(say: (word: ToEngine) => void): void {
 function sendWhenBack(environment: Environment, engine: EngineRemote): void {
 	if (!('serviceWorker' in navigator)) return;
 	environment.store.watch((touched) => {
-		if (engine.live().connection.kind === 'online') return;
+		const { kind } = engine.live().connection;
+		// Also while mail comes in: each of its receipts would wake the service worker to send what is being sent.
+		if (kind === 'online' || kind === 'updating') return;
 		if (!touched.some(({ store }) => store === 'outbox')) return;
 		void navigator.serviceWorker.ready.then(async (registration) => {
 			if (!('sync' in registration)) return;

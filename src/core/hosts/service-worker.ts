@@ -20,6 +20,8 @@ export interface OpenedMail extends Mail {
 	readonly locale: string | undefined;
 	/** Something could not be sent yet. */
 	readonly waiting: boolean;
+	/** The engine ran here; otherwise a page has it, which tells what is new itself. */
+	readonly here: boolean;
 }
 
 /** Opens the waiting mail and sends what waits, or leaves both to the page that leads; resolves with what there is to tell. */
@@ -27,9 +29,10 @@ export async function openMail(origin: string): Promise<OpenedMail> {
 	const environment = await openEnvironment(() => undefined);
 	const { store } = environment;
 	try {
+		let here = false;
 		if (environment.kind === 'kept' && (await environment.identity())) {
 			const pageHasIt = newsFromPage(environment);
-			await leadSoon(pageHasIt, () => runOnce(environment, origin));
+			here = await leadSoon(pageHasIt, () => runOnce(environment, origin));
 		}
 		const [all, settings, queued] = await Promise.all([
 			createQueries(store).conversations(),
@@ -42,6 +45,7 @@ export async function openMail(origin: string): Promise<OpenedMail> {
 			locale: settings?.locale,
 			// What is shared waits for its newcomer, however often this wakes up.
 			waiting: queued.some(({ value }) => value.kind !== 'share'),
+			here,
 		};
 	} finally {
 		store.close();
