@@ -151,7 +151,7 @@ export interface MessageRow {
 	readonly delivery: Delivery;
 	/** Of somebody who was blocked when it came: kept, and never news. */
 	readonly quiet?: true;
-	/** How it was sent last, so that it can be found for repair; own messages only, until delivered. */
+	/** How it was sent last, so that it can be found for repair; own messages only. Until delivered, `carried` leads here. */
 	readonly carrier: Carrier | undefined;
 }
 

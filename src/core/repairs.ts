@@ -2,7 +2,13 @@
 // request to send again, and answering such a request (SPEC CO-6, CO-7). Runs inside the transaction of what came.
 import type { Content } from '../protocol/content.ts';
 import { idFrom } from '../protocol/ids.ts';
-import type { ConversationId, DeviceId, EnvelopeId, MessageId } from '../protocol/ids.ts';
+import type {
+	AccountId,
+	ConversationId,
+	DeviceId,
+	EnvelopeId,
+	MessageId,
+} from '../protocol/ids.ts';
 import { DEFAULT_RETENTION, MAX_RECEIPT_IDS } from '../protocol/limits.ts';
 import { isBlocked } from './blocking.ts';
 import { queueProfile } from './channels.ts';
@@ -14,6 +20,7 @@ import { nextOrder, positionOf } from './positions.ts';
 import type { GroupMember, Transaction } from './ports.ts';
 import {
 	carriedKey,
+	inConversation,
 	ONLY,
 	outboxKey,
 	type ChannelRow,
@@ -21,13 +28,15 @@ import {
 	type CountRow,
 	type MessageRow,
 } from './records.ts';
-import { addMessage, removeMessage } from './threads.ts';
+import { addMessage, hasArrived, removeMessage } from './threads.ts';
 import { catchUp } from './transfer.ts';
 
 /** Holes remembered per device; a sender that leaves more is not worth more rows. */
 const MOST_HOLES = 256;
 /** Placeholders in one conversation: a relay that injects garbage must not fill the log. */
 const MOST_UNREADABLE = 50;
+/** Messages among which one is looked for that somebody has and another device of theirs asks for; the newest ones. */
+const MOST_LOOKED_AT = 512;
 
 /** What is missing from one device. */
 interface Missing {
@@ -261,12 +270,15 @@ export async function answerRepair(
 ): Promise<void> {
 	const envelopes: EnvelopeId[] = [];
 	const counts: number[] = [];
+	const arrived = arrivedIn(tx, row);
 	for (const envelope of request.envelopes) {
-		const key = await tx.get('carried', carriedKey.envelope(envelope));
+		const waiting = await tx.get('carried', carriedKey.envelope(envelope));
+		const key = waiting ?? (await arrived()).envelopes.get(envelope);
 		if (!(await queueAgain(tx, { row, key, replaces: envelope }))) envelopes.push(envelope);
 	}
 	for (const count of request.counts) {
-		const key = await tx.get('carried', carriedKey.count(row.conversation, row.channel, count));
+		const waiting = await tx.get('carried', carriedKey.count(row.conversation, row.channel, count));
+		const key = waiting ?? (await arrived()).counts.get(count);
 		if (!(await queueAgain(tx, { row, key, replaces: undefined }))) counts.push(count);
 	}
 	if (envelopes.length + counts.length === 0) return;
@@ -280,6 +292,58 @@ export async function answerRepair(
 		envelopes: upToLimit(before.envelopes, envelopes),
 		counts: upToLimit(before.counts, counts),
 	});
+}
+
+/** Keys of own messages, by how they were sent. */
+interface Sent {
+	readonly envelopes: ReadonlyMap<EnvelopeId, string>;
+	readonly counts: ReadonlyMap<number, string>;
+}
+
+/**
+ * The newest own messages that somebody confirmed. One device confirms for all of its person, and may be out by now: the
+ * others still ask (SPEC DE-12). Looked for at the first question that nothing else answers.
+ */
+function arrivedIn(tx: Transaction, row: ChannelRow): () => Promise<Sent> {
+	let found: Promise<Sent> | undefined;
+	return () => (found ??= lookForArrived(tx, row));
+}
+
+async function lookForArrived(tx: Transaction, row: ChannelRow): Promise<Sent> {
+	const envelopes = new Map<EnvelopeId, string>();
+	const counts = new Map<number, string>();
+	const prefix = inConversation(row.conversation);
+	const here = await membersHere(tx, row);
+	for (const { key, value } of await tx.list('messages', {
+		...{ prefix, limit: MOST_LOOKED_AT, newestFirst: true },
+	})) {
+		const { mine, carrier, delivery, id } = value;
+		if (!mine || !carrier || !hasArrived(delivery)) continue;
+		if (here && !(await isForAll(tx, id, here))) continue;
+		envelopes.set(carrier.envelope, key);
+		if (carrier.channel === row.channel) counts.set(carrier.count, key);
+	}
+	return { envelopes, counts };
+}
+
+/** Who would read what is said here now; undefined between two people. */
+async function membersHere(
+	tx: Transaction,
+	{ conversation }: ChannelRow,
+): Promise<readonly AccountId[] | undefined> {
+	const group = (await tx.get('conversations', conversation))?.group;
+	return group && (await tx.get('groups', group))?.members.map(({ account }) => account);
+}
+
+/** Nobody came since: what was said before somebody was there is not theirs to read. */
+async function isForAll(
+	tx: Transaction,
+	id: MessageId,
+	members: readonly AccountId[],
+): Promise<boolean> {
+	const audience = (await tx.get('receipts', id))?.audience ?? [];
+	const me = (await tx.get('me', ONLY))?.account;
+	return members.every((account) => account === me || audience.includes(account));
 }
 
 async function queueAgain(
@@ -314,7 +378,7 @@ export async function applySettled(
 ): Promise<ChannelRow> {
 	const { tx } = work;
 	await removeUnreadable(tx, row.conversation, settled.envelopes);
-	// Gone at its sender, for another device of this person had it: that one hands it on.
+	// Its sender cannot say it again, and another device of this person may have it: that one hands it on.
 	const conversation = await tx.get('conversations', row.conversation);
 	if (conversation) await catchUp(work, conversation);
 	const before = row.counts[device];

@@ -239,7 +239,8 @@ export const RANK: Record<Delivery['kind'], number> = {
 	read: 3,
 };
 
-function hasArrived({ kind }: Delivery): boolean {
+/** Somebody has it whom it is for. */
+export function hasArrived({ kind }: Delivery): boolean {
 	return RANK[kind] >= RANK.delivered;
 }
 
@@ -254,8 +255,13 @@ export async function raiseDelivery(
 	if (!message?.mine) return;
 	if (RANK[delivery.kind] > RANK[message.delivery.kind]) await writeDelivery(tx, message, delivery);
 	// It had been sent again for another device, and one says that it is there.
-	else if (hasArrived(delivery) && message.carrier)
+	else if (hasArrived(delivery) && (await isCarried(tx, message)))
 		await writeDelivery(tx, message, message.delivery);
+}
+
+async function isCarried(tx: Transaction, { carrier }: MessageRow): Promise<boolean> {
+	const key = carrier && (await tx.get('carried', carriedKey.envelope(carrier.envelope)));
+	return key !== undefined;
 }
 
 /** Sets the delivery where it may also fall: failing, and trying again. */
@@ -268,7 +274,7 @@ export async function writeDelivery(
 	if (delivery.kind === 'failed' && hasArrived(message.delivery)) return;
 	const arrived = hasArrived(delivery);
 	if (arrived && message.carrier) forgetCarrier(tx, message.conversation, message.carrier);
-	const next = { ...message, delivery, carrier: arrived ? undefined : message.carrier };
+	const next = { ...message, delivery };
 	tx.put('messages', messageKey(message.conversation, message.position), next);
 	const conversation = await tx.get('conversations', message.conversation);
 	if (!conversation) return;
@@ -285,7 +291,7 @@ export async function writeDelivery(
 	});
 }
 
-/** The message needs not be found for repair under this sending any more. */
+/** The message needs not be found by this sending any more; its row still knows it. */
 export function forgetCarrier(
 	tx: Transaction,
 	conversation: ConversationId,

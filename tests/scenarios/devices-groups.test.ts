@@ -9,10 +9,20 @@ import {
 	smallGroup,
 	stateOf,
 	wordsIn,
+	type TestGroup,
 } from '../support/world/group-people.ts';
 import { link } from '../support/world/own-devices.ts';
 import { befriend, deliveryOf, say } from '../support/world/people.ts';
 import { World } from '../support/world/world.ts';
+
+/** Takes the state of the group off the disk of a device that is at rest. */
+async function loseGroup(group: TestGroup, device: Device): Promise<void> {
+	const [channel] =
+		(await device.openStore().get('conversations', await group.chat(device)))?.channels ?? [];
+	const shelf = device.disk.shelves.get('trees');
+	expect(shelf?.rows.delete(channel ?? '')).toBe(true);
+	if (shelf) shelf.sorted = undefined;
+}
 
 describe('DE-5 own devices in a group', () => {
 	test('a second device is in it, counts as the same person, and both hear everything', async () => {
@@ -70,6 +80,47 @@ describe('DE-5 own devices in a group', () => {
 		expect(await stateOf(group, ana)).toBe('open');
 	});
 
+	test('CO-7 what only a device had that is out by now is said again', async () => {
+		const { world, group, devices } = await smallGroup(2, { direct: false });
+		const [ana, ben] = devices;
+		const second = await link(world, ana, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		second.crash();
+		await loseGroup(group, second);
+		const id = await group.say(ben, 'heard by one of two');
+		await world.pass(15_000);
+		expect(await deliveryOf(ben, id as never)).toBe('delivered');
+		ana.crash();
+		await second.start();
+		await second.client.removeDevice(ana.identity.device);
+		await world.pass(60_000, 5_000);
+		await group.say(ben, 'and then');
+		await world.pass(6 * 60_000, 5_000);
+		expect(await wordsIn(group, second)).toEqual(['heard by one of two', 'and then']);
+		// Receipts of the one that is out stay unread: nobody knows any more that they were no words.
+		expect(await gapsIn(group, second)).toMatchObject({ asked: 0 });
+	});
+
+	test('CO-7 what was said before somebody came is not said again', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		const { account } = cleo.identity;
+		await group.want(ana, { kind: 'remove', account });
+		const second = await link(world, ana, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		second.crash();
+		await loseGroup(group, second);
+		await group.say(ben, 'not for Cleo');
+		await world.pass(15_000);
+		await group.want(ana, { kind: 'add', people: [account] });
+		await world.pass(15_000);
+		await second.start();
+		await group.say(ben, 'for all');
+		await world.pass(6 * 60_000, 5_000);
+		expect(await wordsIn(group, second)).toEqual(['not for Cleo', 'for all']);
+		expect(await wordsIn(group, cleo)).toEqual(['for all']);
+	});
+
 	test('a device that is removed asks nobody any more for what it could not open', async () => {
 		const { world, group, devices } = await smallGroup(2, { direct: false });
 		const [ana, ben] = devices;
@@ -78,11 +129,7 @@ describe('DE-5 own devices in a group', () => {
 		second.crash();
 		await group.say(ben, 'are you there?');
 		await world.flush();
-		const [channel] =
-			(await second.openStore().get('conversations', await group.chat(second)))?.channels ?? [];
-		const rows = second.disk.shelves.get('trees');
-		expect(rows?.rows.delete(channel ?? '')).toBe(true);
-		if (rows) rows.sorted = undefined;
+		await loseGroup(group, second);
 		ben.crash();
 		await second.start();
 		await world.pass(60_000, 5_000);

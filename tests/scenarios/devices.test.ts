@@ -1,5 +1,6 @@
 // Several devices of one person.
 import { describe, expect, test } from 'vitest';
+import type { MessageId } from '../../src/core/model.ts';
 import { link } from '../support/world/own-devices.ts';
 import { befriend, chatWith, connect, deliveryOf, say, textsOf } from '../support/world/people.ts';
 import type { Device } from '../support/world/device.ts';
@@ -13,6 +14,15 @@ async function meet(own: Device, other: Device) {
 
 async function wordsOf(device: Device, chat: Parameters<typeof textsOf>[1]): Promise<string[]> {
 	return (await textsOf(device, chat)).filter((text) => text !== 'event');
+}
+
+/** As of one that is too old to be said again. */
+async function forgetSending(device: Device, id: MessageId): Promise<void> {
+	await device.openStore().transact(async (tx) => {
+		const key = (await tx.locate(id)) ?? '';
+		const row = await tx.get('messages', key);
+		if (row) tx.put('messages', key, { ...row, carrier: undefined });
+	});
 }
 
 /** The relay loses the next message for this device: under its number comes something that is known already. */
@@ -100,6 +110,25 @@ describe('what one device of somebody has', () => {
 		expect(await wordsOf(ben.device, ben.chat)).toEqual(['hello from Ben', 'to all of you']);
 		expect(await deliveryOf(ana.device, id)).toBe('delivered');
 	});
+	test('DE-12 what only a device had that is away now is said again by its sender', async () => {
+		const world = new World({ seed: 11, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const second = await link(world, ben.device, 'Ben 2');
+		await world.pass(90_000, 5_000);
+		await loseNext(second);
+		const id = await say(ana, 'heard by one');
+		await world.pass(2_000, 500);
+		expect(await deliveryOf(ana.device, id)).toBe('delivered');
+		ben.device.crash();
+		await say(ana, 'heard by the other');
+		await world.pass(120_000, 5_000);
+		const { chat } = await meet(second, ana.device);
+		const all = ['hello from Ben', 'heard by one', 'heard by the other'];
+		expect(await wordsOf(second, chat)).toEqual(all);
+		const known = await ana.device.openStore().list('carried', { prefix: '', limit: 10 });
+		expect(known).toEqual([]);
+	});
+
 	test('DE-12 what two devices missed comes from the third, whichever that is', async () => {
 		const world = new World({ seed: 8, direct: false });
 		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
@@ -110,6 +139,7 @@ describe('what one device of somebody has', () => {
 		const id = await say(ana, 'heard by one');
 		await world.pass(2_000, 500);
 		expect(await deliveryOf(ana.device, id)).toBe('delivered');
+		await forgetSending(ana.device, id);
 		await say(ana, 'heard by all');
 		await world.pass(120_000, 5_000);
 		for (const device of [ben.device, second, third]) {
@@ -145,8 +175,9 @@ describe('what one device of somebody has', () => {
 		];
 		await world.pass(90_000, 5_000);
 		await loseNext(ben.device);
-		await say(ana, 'not heard by the first');
+		const id = await say(ana, 'not heard by the first');
 		await world.pass(2_000, 500);
+		await forgetSending(ana.device, id);
 		for (const device of siblings) unplug(device);
 		await say(ana, 'heard by all');
 		await world.pass(4 * 60_000, 5_000);
