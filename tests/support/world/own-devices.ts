@@ -17,3 +17,14 @@ export async function link(world: World, by: Device, name: string): Promise<Devi
 	await world.pass(20_000);
 	return fresh;
 }
+
+/** Whether `by` has an address and a key package of just this device of somebody else. */
+export async function knowsWay(by: Device, to: Device): Promise<boolean> {
+	const { account, device } = to.identity;
+	const person = await by.openStore().get('people', account);
+	for (const entrance of [...Object.values(person?.entrances ?? {}), person?.entry]) {
+		const owner = entrance && (await by.keys.groups.inspectKeyPackage(entrance.keyPackage));
+		if (owner?.ok && owner.value.device === device) return true;
+	}
+	return false;
+}

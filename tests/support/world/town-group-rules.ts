@@ -2,6 +2,7 @@
 import type { Message } from '../../../src/core/model.ts';
 import type { Device } from './device.ts';
 import { membersOf, nameOf } from './group-people.ts';
+import { knowsWay } from './own-devices.ts';
 import { everythingIn } from './people.ts';
 import { accountOf, chatIn, devicesNow, standingIn } from './town.ts';
 import type { Person, Town, TownGroup } from './town.ts';
@@ -70,21 +71,29 @@ async function agreement(group: TownGroup, views: readonly View[]): Promise<stri
 	const members = one ? await one.device.client.members(await group.chat(one.device)) : [];
 	const roleOf = (person: Person) =>
 		members.find(({ account }) => account === accountOf(person))?.role;
-	const known = new Set<string>();
-	for (const { person, device } of inside) {
-		if ((roleOf(person) ?? 'member') === 'member') continue;
-		for (const { account } of await device.client.contacts()) known.add(account);
-	}
 	for (const { person, device, standing, isListed, isIn } of views) {
 		const role = roleOf(person);
-		// Nobody can take the owner out and in again, and others only an admin who knows them (core/DESIGN.md).
-		const isStuck = person.cameBack && (role === 'owner' || !known.has(accountOf(person)));
+		const isMissed = isListed && isIn !== (role !== undefined);
 		if (standing === 'frozen') found.push(`${device.name} is frozen`);
-		else if (isListed && isIn !== (role !== undefined) && !isStuck) {
+		else if (isMissed && !(await isOutOfReach(device, standing, inside))) {
 			found.push(`${device.name} is ${standing} and ${role ?? 'not in it'}`);
 		}
 	}
 	return found;
+}
+
+/**
+ * Whoever came back is let in by any member's device that knows a way to the new one, whatever they are in the group (SPEC
+ * DE-13). Nobody who knows none can, until they exchange a link (core/DESIGN.md).
+ */
+async function isOutOfReach(
+	device: Device,
+	standing: string,
+	inside: readonly View[],
+): Promise<boolean> {
+	if (standing !== 'restored') return false;
+	for (const member of inside) if (await knowsWay(member.device, device)) return false;
+	return true;
 }
 
 /** What could not be opened came after all, or is shown as lost where nobody is there who could say it again. */

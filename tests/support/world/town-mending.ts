@@ -1,5 +1,5 @@
-// What people do when all is over: whoever finds a group frozen, or somebody in it who came back by a code, does what the
-// screens offer for it.
+// What people do when all is over: whoever finds a group frozen does what the screens offer for it. Who came back by a code
+// is let in without anybody's help (SPEC DE-13).
 import type { Device } from './device.ts';
 import { accountOf, chatIn, devicesNow, standingIn } from './town.ts';
 import type { Person, Town, TownGroup } from './town.ts';
@@ -13,7 +13,6 @@ interface Hand {
 }
 
 const RANK: Readonly<Record<string, number>> = { owner: 2, admin: 1, member: 0 };
-const STUCK = ['frozen', 'restored'];
 
 /** One look at every group; true if somebody did something. */
 export async function mendGroups(town: Town): Promise<boolean> {
@@ -31,7 +30,7 @@ async function stuckIn({ people }: Town, group: TownGroup): Promise<ReadonlySet<
 	const stuck = new Set<Person>();
 	for (const person of people) {
 		for (const device of await devicesNow(person)) {
-			if (STUCK.includes(await standingIn(group, device))) stuck.add(person);
+			if ((await standingIn(group, device)) === 'frozen') stuck.add(person);
 		}
 	}
 	return stuck;
