@@ -1,12 +1,12 @@
-// What the person's devices agree on beside messages: how far was read, what is pinned, muted and archived, drafts and
-// settings. Each tells the others what changed on it; the latest word counts, and reading only goes forward (SPEC DE-11).
+// What the person's devices agree on beside messages: how far was read, what is pinned, muted and archived, drafts,
+// who is blocked, who was verified, and settings. Each tells the others what changed on it; the latest word counts, and reading only goes forward (SPEC DE-11).
 import type { Content } from '../protocol/content.ts';
 import type { AccountId, ConversationId } from '../protocol/ids.ts';
 import { keepBlock } from './blocking.ts';
 import type { EngineContext, Work } from './context.ts';
-import { DEFAULT_SETTINGS, writtenOf } from './model.ts';
+import { DEFAULT_SETTINGS, writtenOf, type Verification } from './model.ts';
 import type { Touched, Transaction } from './ports.ts';
-import type { AgreedRow } from './device-records.ts';
+import type { AgreedRow, Mark } from './device-records.ts';
 import { ONLY, outboxKey, type ConversationRow } from './records.ts';
 import { conversationOf, subjectOf } from './subjects.ts';
 import { readUpTo } from './threads.ts';
@@ -15,6 +15,7 @@ const SETTINGS = 'settings';
 /** Of the person, and not of a browser. */
 const OF_PERSON = ['readReceipts', 'showPresence', 'onlyMyLink'] as const;
 const BLOCKS = 'b/';
+const MARKS = 'v/';
 
 type Agreed = Extract<Content, { type: 'agree' }>;
 type Said = Agreed['conversations'][number];
@@ -36,7 +37,7 @@ const sameWords = (a: Said, b: Said | undefined): boolean =>
 /** Whether any of these rows may be something to tell the others. */
 export function isWorthTelling(rows: readonly Touched[]): boolean {
 	return rows.some(({ store }) => {
-		return ['conversations', 'drafts', 'settings', 'blocks'].includes(store);
+		return ['conversations', 'drafts', 'settings', 'blocks', 'people'].includes(store);
 	});
 }
 
@@ -47,6 +48,7 @@ export async function tellOthers(context: EngineContext, rows: readonly Touched[
 	);
 	const isSettings = rows.some(({ store }) => store === 'settings');
 	const blocks = rows.flatMap(({ store, key }) => (store === 'blocks' ? key : []));
+	const people = rows.flatMap(({ store, key }) => (store === 'people' ? key : []));
 	if (!(await context.store.get('me', ONLY))?.devices) return;
 	await context.persist(async (tx) => {
 		const me = await tx.get('me', ONLY);
@@ -54,6 +56,7 @@ export async function tellOthers(context: EngineContext, rows: readonly Touched[
 		for (const id of ids) await tellOf({ ...context, tx }, id as ConversationId, me.self);
 		if (isSettings) await tellSettings({ ...context, tx }, me.self);
 		for (const account of blocks) await tellBlock(tx, account, me.self);
+		for (const account of people) await tellMark({ ...context, tx }, account, me.self);
 	});
 }
 
@@ -94,6 +97,27 @@ async function tellBlock(tx: Transaction, account: string, self: ConversationId)
 	tx.put('outbox', outboxKey.agree(self, subject), { kind: 'agree', subject });
 }
 
+async function tellMark(work: Work, account: string, self: ConversationId): Promise<void> {
+	const { tx } = work;
+	const subject = `${MARKS}${account}`;
+	const person = await tx.get('people', account);
+	if (!person) return;
+	const { verification } = person;
+	const verified = markOf(verification);
+	const known = await tx.get('agreed', subject);
+	if (verified === (known?.verified ?? null)) return;
+	// A mark that came with the history is as old as it is: somebody may have taken it back since.
+	const made = verification.kind === 'verified' ? verification.at : Infinity;
+	const now = work.relayTime();
+	const at = known ? Math.max(now, known.at + 1) : Math.min(now, made);
+	tx.put('agreed', subject, { at, verified });
+	tx.put('outbox', outboxKey.agree(self, subject), { kind: 'agree', subject });
+}
+
+function markOf(verification: Verification): Mark {
+	return verification.kind === 'verified' ? verification.how : null;
+}
+
 /** What stands in an outbox row, as it is now. */
 export async function agreementOf(tx: Transaction, subject: string): Promise<Agreed | undefined> {
 	const row = await tx.get('agreed', subject);
@@ -106,6 +130,9 @@ export async function agreementOf(tx: Transaction, subject: string): Promise<Agr
 		at,
 		conversations: row.said ? [row.said] : [],
 		settings: row.settings ? [...row.settings] : null,
+		verified: subject.startsWith(MARKS)
+			? [{ account: subject.slice(MARKS.length) as AccountId, how: row.verified ?? null, at }]
+			: undefined,
 		blocks: block ? [{ account, on: block.on, at: Math.max(0, Math.floor(block.at)) }] : [],
 	};
 }
@@ -113,8 +140,9 @@ export async function agreementOf(tx: Transaction, subject: string): Promise<Agr
 /** Another own device told what changed on it. */
 export async function applyAgreement(
 	{ tx }: Pick<Work, 'tx'>,
-	{ at, conversations, settings, blocks }: Agreed,
+	{ at, conversations, settings, blocks, verified = [] }: Agreed,
 ): Promise<void> {
+	for (const mark of verified) await followMark(tx, mark);
 	for (const block of blocks) {
 		if (await keepBlock(tx, block)) tx.put('agreed', `${BLOCKS}${block.account}`, { at: block.at });
 	}
@@ -132,6 +160,23 @@ export async function applyAgreement(
 	const before = await tx.get('settings', ONLY);
 	tx.put('settings', ONLY, { ...DEFAULT_SETTINGS, ...before, ...Object.fromEntries(told) });
 	tx.put('agreed', SETTINGS, { at, settings });
+}
+
+/** Of somebody who is not known here there is nothing to say. */
+async function followMark(
+	tx: Transaction,
+	{ account, how, at }: NonNullable<Agreed['verified']>[number],
+): Promise<void> {
+	const subject = `${MARKS}${account}`;
+	const person = await tx.get('people', account);
+	if (!person || at < ((await tx.get('agreed', subject))?.at ?? 0)) return;
+	tx.put('agreed', subject, { at, verified: how });
+	if (markOf(person.verification) === how) return;
+	const verification: Verification =
+		how === null ? { kind: 'unverified' } : { kind: 'verified', at, how };
+	tx.put('people', account, { ...person, verification });
+	const conversation = await tx.get('conversations', person.conversation ?? '');
+	if (conversation) tx.put('conversations', conversation.id, { ...conversation }); // whoever shows it hears of it
 }
 
 async function follow(

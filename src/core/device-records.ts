@@ -56,7 +56,12 @@ export interface AgreedRow {
 	readonly at: number;
 	readonly said?: AgreedConversation;
 	readonly settings?: readonly { readonly name: string; readonly on: boolean }[];
+	/** How somebody was made sure of; null: they are not. */
+	readonly verified?: Mark;
 }
+
+/** See {@link Verification}; null: not verified. */
+export type Mark = 'link' | 'compared' | null;
 
 /** See the frame `agree`. */
 interface AgreedConversation {

@@ -146,6 +146,17 @@ const agree = frame(22, 'agree', {
 	settings: v.nullable(listUpTo(v.strictObject({ name: textUpTo(32), on: v.boolean() }), 32)),
 	/** Who is blocked, or not any more, since when (ms). */
 	blocks: listUpTo(v.strictObject({ account: accountId, on: v.boolean(), at: uint }), 32),
+	/** Who was made sure of, and how; null: not any more (ms). Left out where it is about nobody. */
+	verified: v.optional(
+		listUpTo(
+			v.strictObject({
+				account: accountId,
+				how: v.nullable(v.picklist(['link', 'compared'])),
+				at: uint,
+			}),
+			32,
+		),
+	),
 });
 /** Something that the person noted for themselves. */
 const note = frame(23, 'note', {

@@ -142,6 +142,7 @@ test('DE-11 what own devices tell each other means nothing from anybody else', a
 		...{ type: 'agree', at: 2 ** 45, settings: [{ name: 'readReceipts', on: false }] },
 		conversations: [{ ...said, ...flags }],
 		blocks: [{ account: ben.device.identity.account, on: true, at: 2 ** 45 }],
+		verified: [{ account: ben.device.identity.account, how: 'compared', at: 2 ** 45 }],
 	});
 	const sealed = await keys.groups.seal(state, plaintext, new Uint8Array());
 	const envelope = 'A'.repeat(22) as never;
@@ -155,4 +156,5 @@ test('DE-11 what own devices tell each other means nothing from anybody else', a
 		draft: '',
 	});
 	expect((await ana.device.client.settings()).readReceipts).toBe(true);
+	expect((await ana.device.client.contacts())[0]?.verification).toEqual({ kind: 'unverified' });
 });

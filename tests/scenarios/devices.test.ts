@@ -240,6 +240,42 @@ describe('agreement', () => {
 		expect(world.notes).toEqual([]);
 	});
 
+	test('DE-11 who was verified on one is verified on all, and so it is when that is taken back', async () => {
+		const world = new World({ seed: 3, direct: false });
+		const [ana, ben] = await befriend(world, 'Ana', 'Ben');
+		const { account } = ben.device.identity;
+		const second = await link(world, ana.device, 'Ana 2');
+		await world.pass(90_000, 5_000);
+		const markOn = async (device: Device) =>
+			(await device.client.contacts()).find((each) => each.account === account)?.verification;
+		const before = await markOn(second);
+		await ana.device.client.markVerified(account, true);
+		await world.pass(5_000, 500);
+		expect(before).toEqual({ kind: 'unverified' });
+		expect(await markOn(second)).toMatchObject({ kind: 'verified', how: 'compared' });
+		await second.client.markVerified(account, false);
+		await world.pass(5_000, 500);
+		for (const device of [ana.device, second]) {
+			expect(await markOn(device)).toEqual({ kind: 'unverified' });
+		}
+		// Whoever was away hears the last word, and says nothing of before.
+		second.crash();
+		await ana.device.client.markVerified(account, true);
+		await ana.device.client.markVerified(account, false);
+		await ana.device.client.markVerified(account, true);
+		await world.pass(5_000, 500);
+		await second.start();
+		await world.pass(5_000, 500);
+		for (const device of [ana.device, second]) {
+			expect(await markOn(device)).toMatchObject({ kind: 'verified' });
+		}
+		const third = await link(world, second, 'Ana 3');
+		await world.pass(30_000, 5_000);
+		for (const device of [ana.device, second, third]) {
+			expect(await markOn(device)).toMatchObject({ kind: 'verified' });
+		}
+	});
+
 	test('DE-11 the later word about a person counts, also where the clock is slow', async () => {
 		const world = new World({ seed: 3, direct: false });
 		const [ana, ben] = await befriend(world, 'Ana', 'Ben');

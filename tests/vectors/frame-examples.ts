@@ -145,8 +145,12 @@ const contents: Examples = [
 		conversations: [
 			{ subject: 'n/', readTo: '', pinned: true, muted: false, archived: false, draft: 'half' },
 		],
+		verified: undefined,
 	},
-	{ type: 'agree', at: NOW, conversations: [], settings: null, blocks: [] },
+	{
+		...{ type: 'agree', at: NOW, conversations: [], settings: null, blocks: [] },
+		verified: [{ account: ACCOUNT, how: 'compared', at: NOW }],
+	},
 	{ type: 'note', message: A, order: '0123456789abcdef', sent: NOW, text: 'milk', replyTo: null },
 ];
 
