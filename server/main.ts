@@ -194,7 +194,7 @@ type OpenStore = RelayStore & {
 	release(): Promise<void>;
 	reopen(): Promise<void>;
 	open(): Promise<void>;
-	figures(now: number): ReturnType<SqliteStore['figures']>;
+	figures(now: number): ReturnType<SqliteStore['figures'] | NatsStore['figures']>;
 };
 
 async function prepareStore(config: Config, directory: string): Promise<OpenStore> {
@@ -250,7 +250,8 @@ async function openEdge(
 			const now = Date.now();
 			const figures = await store.figures(now);
 			const { bavail, bsize } = statfsSync(directory);
-			const storage = figures && { ...figures, freeBytes: bavail * bsize };
+			const isOurs = figures && 'databaseBytes' in figures;
+			const storage = isOurs ? { ...figures, freeBytes: bavail * bsize } : figures;
 			return { software: software(), since, now, stats: relay.stats(), storage };
 		},
 	});

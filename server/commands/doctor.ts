@@ -5,6 +5,7 @@ import type { Config } from '../config.ts';
 import { askRelay } from '../control.ts';
 import { settings, type Command } from './command.ts';
 import { DATABASE } from './backup-format.ts';
+import { checkNats } from './doctor-nats.ts';
 import { checkIce, checkPlace, checkPush } from './doctor-network.ts';
 
 export interface Finding {
@@ -31,6 +32,7 @@ export const doctor: Command = {
 			{ about: 'settings', is: 'good', says: 'can be understood' } as const,
 			...checkData(config),
 			await checkProcess(config),
+			...(await checkNats(config)),
 			...(await checkPlace(url)),
 			...(await checkPush(config)),
 			...(await checkIce(config)),
@@ -68,7 +70,7 @@ function checkData(config: Config): Finding[] {
 			says: `${says}. Make room, or set KITH_MAX_DISK_BYTES.`,
 		});
 	else findings.push({ about: 'disk', is: 'good', says });
-	if (!existsSync(join(directory, DATABASE)))
+	if (config.cluster.length === 0 && !existsSync(join(directory, DATABASE)))
 		findings.push({
 			about: 'database',
 			is: 'doubtful',

@@ -1,18 +1,16 @@
 // The operator's page: how the relay is doing, in plain HTML without scripts. Figures only; it knows no content, no
 // address and no device.
 import { createHash } from 'node:crypto';
+import type { ClusterFigures, DatabaseFigures } from '../relay/figures.ts';
 import type { RelayStats } from '../relay/relay.ts';
 
 /** What is kept on the disk. */
-export interface StorageFigures {
-	readonly mailboxes: number;
-	readonly waitingMessages: number;
-	readonly waitingBytes: number;
-	readonly channels: number;
-	readonly databaseBytes: number;
+interface DiskFigures extends DatabaseFigures {
 	/** Free on the file system of the data directory. */
 	readonly freeBytes: number;
 }
+
+export type StorageFigures = DiskFigures | ClusterFigures;
 
 export interface OperatorFigures {
 	readonly software: string;
@@ -69,6 +67,7 @@ export function operatorPage({ software, since, now, stats, storage }: OperatorF
 }
 
 function storageRows(storage: StorageFigures): [string, string | number][] {
+	if ('streams' in storage) return clusterRows(storage);
 	return [
 		['Mailboxes', storage.mailboxes],
 		['Messages that wait', storage.waitingMessages],
@@ -76,6 +75,19 @@ function storageRows(storage: StorageFigures): [string, string | number][] {
 		['Channels', storage.channels],
 		['Database', size(storage.databaseBytes)],
 		['Free on that disk', size(storage.freeBytes)],
+	];
+}
+
+function clusterRows(storage: ClusterFigures): [string, string | number][] {
+	const { mail, state, streams, replicas, streamsNotWhole } = storage;
+	const limit = mail.maxBytes === null ? 'the disks of NATS' : size(mail.maxBytes);
+	return [
+		['Rows of mail in NATS', mail.rows],
+		['Their size, of it at most', `${size(mail.bytes)} / ${limit}`],
+		['Channels, addresses and the like in NATS', state.rows],
+		['Their size', size(state.bytes)],
+		['Copies of each', replicas],
+		['Streams without all their copies', `${streamsNotWhole} of ${streams}`],
 	];
 }
 

@@ -2,6 +2,7 @@
 // mailbox, channel or address take effect in the order of their calls; more order there is not between machines.
 import type { PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
+import type { ClusterFigures } from '../relay/figures.ts';
 import type {
 	AddressRecord,
 	CapsuleRecord,
@@ -17,6 +18,7 @@ import type {
 } from '../relay/ports.ts';
 import type { MailboxQuota } from './memory-store.ts';
 import { Changes } from './nats-changes.ts';
+import { clusterFigures } from './nats-figures.ts';
 import { Lanes } from './nats-lanes.ts';
 import { Mail } from './nats-mail.ts';
 import { NatsPeers } from './nats-peers.ts';
@@ -248,9 +250,10 @@ export class NatsStore implements RelayStore {
 	async release(): Promise<void> {}
 	async reopen(): Promise<void> {}
 
-	/** Counted by NATS' own tools. */
-	figures(): Promise<undefined> {
-		return Promise.resolve(undefined);
+	/** What the operator sees of it; undefined while NATS does not answer. */
+	async figures(): Promise<ClusterFigures | undefined> {
+		const counted = await this.#answer(() => clusterFigures(this.#streams));
+		return counted.ok ? counted.value : undefined;
 	}
 
 	async close(): Promise<void> {

@@ -18,6 +18,7 @@ const FIRST_CONNECTION = 10_000;
 const NOT_FOUND = 10_037;
 const WRONG_LAST = 10_071;
 const SEQUENCE_NOT_FOUND = 10_043;
+const STREAM_NOT_FOUND = 10_059;
 
 export interface StreamMessage {
 	readonly subject: string;
@@ -45,6 +46,29 @@ interface ApiAnswer {
 	readonly duplicate?: boolean;
 }
 
+/** What NATS tells of a stream, as far as we ask. */
+interface StreamAnswer extends ApiAnswer {
+	readonly config?: { readonly num_replicas: number; readonly max_bytes: number };
+	readonly state?: { readonly messages: number; readonly bytes: number };
+	/** Absent with a single server. */
+	readonly cluster?: {
+		readonly leader?: string;
+		readonly replicas?: readonly { readonly current: boolean; readonly offline?: boolean }[];
+	};
+}
+
+/** One stream, as it is. */
+export interface StreamFigures {
+	readonly rows: number;
+	readonly bytes: number;
+	/** Null: as far as the servers' disks go. */
+	readonly maxBytes: number | null;
+	/** Servers that are to hold it. */
+	readonly replicas: number;
+	/** Whether all of them do, and one of them leads. */
+	readonly isWhole: boolean;
+}
+
 /** NATS did not take it: no leader in time, or no room. `refused`: it said so, and nothing was stored. */
 export class Unavailable extends Error {
 	readonly refused: boolean;
@@ -70,31 +94,43 @@ export const allShards: readonly number[] = Array.from({ length: SHARDS }, (_, s
 
 /** Connects and makes the streams that are missing. Rejects with a sentence for the operator. */
 export async function openStreams({ servers, maxBytes }: StreamOptions): Promise<Streams> {
-	const { connect, headers: newHeaders } = await import('@nats-io/transport-node');
-	const addresses = servers.map((server) => new URL(server));
-	const where = addresses.map(({ host }) => host).join(', ');
-	const [{ username, password } = { username: '', password: '' }] = addresses;
-	const connection = await connect({
-		servers: addresses.map(({ host }) => host),
-		...(password ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
-		...(username && !password ? { token: decodeURIComponent(username) } : {}),
-		...(addresses.some(({ protocol }) => protocol === 'tls:') ? { tls: {} } : {}),
-		...{ name: 'kith', maxReconnectAttempts: -1, reconnectTimeWait: 250 },
-		...{ pingInterval: 5000, maxPingOut: 2, timeout: FIRST_CONNECTION },
-	}).catch((error: unknown) => {
-		const why = error instanceof Error ? error.message : String(error);
-		throw new Error(`No NATS server of KITH_CLUSTER (${where}) can be reached: ${why}.`, {
-			cause: error,
-		});
-	});
-	const streams = new Streams(connection, newHeaders);
+	const streams = await connectStreams(servers);
 	try {
 		await streams.prepare(maxBytes);
 		return streams;
 	} catch (error) {
-		await connection.close();
+		await streams.connection.close();
 		throw error;
 	}
+}
+
+/**
+ * Connects to whichever server answers, for as long as it takes; with `only`, to that one of them, once. The first
+ * address says who we are. Rejects with a sentence for the operator.
+ */
+export async function connectStreams(servers: readonly string[], only?: string): Promise<Streams> {
+	const { connect, headers: newHeaders } = await import('@nats-io/transport-node');
+	const all = servers.map((server) => new URL(server));
+	const hosts = (only === undefined ? all : [new URL(only)]).map(({ host }) => host);
+	const [{ username, password } = { username: '', password: '' }] = all;
+	const lasting = { maxReconnectAttempts: -1, reconnectTimeWait: 250 };
+	const connection = await connect({
+		servers: hosts,
+		...(password ? { user: decodeURIComponent(username), pass: decodeURIComponent(password) } : {}),
+		...(username && !password ? { token: decodeURIComponent(username) } : {}),
+		...(all.some(({ protocol }) => protocol === 'tls:') ? { tls: {} } : {}),
+		...(only === undefined ? lasting : { reconnect: false, ignoreClusterUpdates: true }),
+		...{ name: 'kith', pingInterval: 5000, maxPingOut: 2, timeout: FIRST_CONNECTION },
+	}).catch((error: unknown) => {
+		const why = error instanceof Error ? error.message : String(error);
+		throw new Error(
+			`No NATS server of KITH_CLUSTER (${hosts.join(', ')}) can be reached: ${why}.`,
+			{
+				cause: error,
+			},
+		);
+	});
+	return new Streams(connection, newHeaders);
 }
 
 export class Streams {
@@ -106,16 +142,24 @@ export class Streams {
 		this.#newHeaders = newHeaders;
 	}
 
+	/** Why this server is not one for us, and what to do, in a sentence; undefined where it is. */
+	get fault(): string | undefined {
+		const { info } = this.connection;
+		const [major = 0, minor = 0] = (info?.version ?? '').split('.').map(Number);
+		if (major < 2 || (major === 2 && minor < 9))
+			return `NATS is ${info?.version ?? 'of no version'}: install 2.9 or newer.`;
+		if (!info?.jetstream)
+			return 'KITH_CLUSTER names NATS servers without JetStream: start them with it.';
+		if (info.max_payload < LEAST_PAYLOAD)
+			return `The NATS servers take messages of ${info.max_payload} bytes at most: set max_payload to 8MB in their configuration.`;
+		return undefined;
+	}
+
 	async prepare(maxBytes: number | null): Promise<void> {
 		const { info } = this.connection;
-		if (!info?.jetstream)
-			throw new Error('KITH_CLUSTER names NATS servers without JetStream: start them with it.');
-		if (info.max_payload < LEAST_PAYLOAD)
-			throw new Error(
-				`The NATS servers take messages of ${info.max_payload} bytes at most: set max_payload to 8MB in their configuration.`,
-			);
+		if (this.fault !== undefined) throw new Error(this.fault);
 		// Three copies where there are three servers; a single server keeps the only one.
-		const replicas = info.cluster ? 3 : 1;
+		const replicas = info?.cluster ? 3 : 1;
 		const common = { storage: 'file', retention: 'limits', discard: 'new', num_replicas: replicas };
 		for (const shard of allShards) {
 			const limits = { max_consumers: -1, max_msgs: -1, max_age: 0, max_msg_size: -1 };
@@ -177,6 +221,23 @@ export class Streams {
 			...{ subject, seq, data: bytes(data), at: Date.parse(time) },
 			headers: headersOf(Buffer.from(hdrs ?? '', 'base64').toString()),
 		};
+	}
+
+	/** All streams of a kind that are there; rejects with {@link Unavailable}. */
+	async figures(kind: 'MAIL' | 'STATE'): Promise<StreamFigures[]> {
+		const ask = (shard: number) => this.#api(`STREAM.INFO.KITH_${kind}_${shard}`, {});
+		const answers: StreamAnswer[] = await Promise.all(allShards.map(ask));
+		return answers.flatMap(({ error, config, state, cluster }) => {
+			if (error?.err_code === STREAM_NOT_FOUND) return [];
+			if (!config || !state) throw new Unavailable(error?.description ?? 'no answer', true);
+			const others = (cluster?.replicas ?? []).filter((one) => one.current && !one.offline);
+			const isLed = cluster === undefined || Boolean(cluster.leader);
+			return {
+				...{ rows: state.messages, bytes: state.bytes, replicas: config.num_replicas },
+				maxBytes: config.max_bytes < 0 ? null : config.max_bytes,
+				isWhole: isLed && others.length === config.num_replicas - 1,
+			};
+		});
 	}
 
 	async #create(name: string, config: object): Promise<void> {

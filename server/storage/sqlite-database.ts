@@ -10,6 +10,7 @@ import type {
 	MailboxSeq,
 } from '../../src/protocol/ids.ts';
 import { Slab } from '../../src/protocol/slab.ts';
+import type { DatabaseFigures } from '../relay/figures.ts';
 import type {
 	AddressRecord,
 	CapsuleRecord,
@@ -35,15 +36,6 @@ export type SyncOperations = {
 
 /** Mailboxes whose use is kept in memory. */
 const MAX_KNOWN_USES = 100_000;
-
-/** What the operator sees of it. */
-export interface DatabaseFigures {
-	readonly mailboxes: number;
-	readonly waitingMessages: number;
-	readonly waitingBytes: number;
-	readonly channels: number;
-	readonly databaseBytes: number;
-}
 
 interface MessageColumns {
 	sender: DeviceId;

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import type { PushSubscriptionData } from '../../src/protocol/frames.ts';
 import type { Address, ChannelId, DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
 import { Slab } from '../../src/protocol/slab.ts';
+import type { DatabaseFigures } from '../relay/figures.ts';
 import type {
 	AddressRecord,
 	CapsuleRecord,
@@ -17,7 +18,6 @@ import type {
 	StoredMessage,
 	StoreResult,
 } from '../relay/ports.ts';
-import type { DatabaseFigures } from './sqlite-database.ts';
 import type { DatabaseOptions } from './sqlite-file.ts';
 import { pageOf, rowOfPosting } from './sqlite-rows.ts';
 import type { FromWorker, Operation, ToWorker } from './sqlite-worker.ts';
