@@ -58,7 +58,7 @@ const schema = v.strictObject({
 	retentionDays: v.optional(whole(1, 3650), retention / DAY),
 	mailboxMessages: v.optional(bound, DEFAULT_MAILBOX_MESSAGES),
 	mailboxBytes: v.optional(bound, DEFAULT_MAILBOX_BYTES),
-	/** The database grows no further; null: as far as the disk goes. */
+	/** The database, or all mail in NATS, grows no further; null: half of what the disk has for it, or what NATS allows. */
 	maxDiskBytes: v.optional(v.nullable(whole(1024 * 1024, Number.MAX_SAFE_INTEGER)), null),
 	handoverWindow: v.optional(whole(1, 10_000), handoverWindow),
 	pushContact: v.optional(

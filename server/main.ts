@@ -32,6 +32,7 @@ import { createRelay, type Relay } from './relay/relay.ts';
 import { software } from './software.ts';
 import { announceProcess } from './supervisor.ts';
 import type { NatsStore } from './storage/nats-store.ts';
+import { boundByDisk } from './storage/sqlite-file.ts';
 import { prepareSqliteStore, type SqliteStore } from './storage/sqlite-store.ts';
 
 const DAY = 24 * 60 * 60 * 1000;
@@ -204,7 +205,8 @@ async function prepareStore(config: Config, directory: string): Promise<OpenStor
 		const { openNatsStore } = await import('./storage/nats-store.ts');
 		return openNatsStore({ servers: cluster, quota, maxBytes: maxDiskBytes });
 	}
-	const options = { path: join(directory, 'relay.db'), quota, maxBytes: maxDiskBytes };
+	const path = join(directory, 'relay.db');
+	const options = { path, quota, maxBytes: maxDiskBytes ?? boundByDisk(path) };
 	return prepareSqliteStore(options, (error) => {
 		console.error(`The database failed, so the relay ends: ${error.message}`);
 		process.exit(1);
@@ -243,7 +245,6 @@ async function openEdge(
 		...{ app, metricsToken, trustProxy, hasCertificate: certificate !== null },
 		lookUp: (address, network) => relay.lookUp(address, network),
 		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
-		stats: () => relay.stats(),
 		healthy: () => !relay.draining,
 		invitation: (path) => invitations?.cookieFor(path, Date.now()),
 		figures: async () => {

@@ -13,7 +13,7 @@ const FIGURES = {
 	...{ software: 'Kith 1', since: 0, now: 90_000_000 },
 	storage: {
 		...{ mailboxes: 12, waitingMessages: 345, waitingBytes: 1024 * 1024, channels: 6 },
-		...{ databaseBytes: 7 * 1024 * 1024, freeBytes: 8 * 1024 * 1024 * 1024 },
+		...{ databaseBytes: 7 * 1024 * 1024, maxBytes: 1024 ** 3, freeBytes: 8 * 1024 * 1024 * 1024 },
 	},
 };
 
@@ -38,7 +38,6 @@ beforeAll(() => {
 		figures: () => Promise.resolve({ ...FIGURES, stats: relay.stats() }),
 		lookUp: (address, network) => relay.lookUp(address, network),
 		fetchCapsule: (capsule, network) => relay.fetchCapsule(capsule, network),
-		stats: () => relay.stats(),
 		healthy: () => true,
 	};
 });
@@ -217,7 +216,7 @@ describe("the operator's page", () => {
 		});
 		const text = String(page.body).replace(/<[^>]+>/g, ' ');
 		expect(text).toMatch(
-			/Messages that wait +345 .*Database +7\.0 MiB .*Free on that disk +8\.0 GiB/,
+			/Messages that wait +345 .*Database, of it at most +7\.0 MiB \/ 1\.0 GiB .*Free on that disk +8\.0 GiB/,
 		);
 		expect(text).toMatch(/Relay +Kith 1 .*Runs for +1 d 1 h 0 min/);
 		const policy = page.headers['content-security-policy'] ?? '';

@@ -3,9 +3,14 @@
 import { timingSafeEqual } from 'node:crypto';
 import { downFrames } from '../../src/protocol/frames.ts';
 import { idFrom, type Address, type CapsuleId } from '../../src/protocol/ids.ts';
-import type { FetchAnswer, LookAnswer, RelayStats } from '../relay/relay.ts';
+import type { FetchAnswer, LookAnswer } from '../relay/relay.ts';
 import { isLoopback } from './network.ts';
-import { operatorPage, OPERATOR_POLICY, type OperatorFigures } from './operator-page.ts';
+import {
+	operatorPage,
+	OPERATOR_POLICY,
+	type OperatorFigures,
+	type StorageFigures,
+} from './operator-page.ts';
 import type { Asset } from './static-app.ts';
 
 export interface HttpRequest {
@@ -37,11 +42,10 @@ export interface HttpOptions {
 	readonly hasCertificate: boolean;
 	/** What a browser keeps for an invitation; undefined where there is none at this path. */
 	invitation(path: string): string | undefined;
-	/** For the operator's page. */
+	/** For the operator's page, and for `/metrics`. */
 	figures(): Promise<OperatorFigures>;
 	lookUp(address: Address, network: string): Promise<LookAnswer>;
 	fetchCapsule(capsule: CapsuleId, network: string): Promise<FetchAnswer>;
-	stats(): RelayStats;
 	/** False while the relay drains. */
 	healthy(): boolean;
 }
@@ -178,10 +182,10 @@ function serve(asset: Asset, { header }: HttpRequest): HttpResponse {
 	return { status: 200, headers, body: asset.body };
 }
 
-function metrics(options: HttpOptions, request: HttpRequest): HttpResponse {
+async function metrics(options: HttpOptions, request: HttpRequest): Promise<HttpResponse> {
 	if (!isOperator(options, request))
 		return plain(403, 'Figures are for the operator: see KITH_METRICS_TOKEN.\n');
-	return plain(200, exposition(options.stats()), {
+	return plain(200, exposition(await options.figures()), {
 		'content-type': 'text/plain; version=0.0.4; charset=utf-8',
 	});
 }
@@ -221,15 +225,23 @@ function isEqual(given: string, expected: string): boolean {
 
 const GAUGES = new Set(['connections', 'devices', 'pendingBytes', 'cachedChannels']);
 
+/** How full the store is: what mail takes, and its bound; left out where there is none, or no answer. */
+function filling(storage: StorageFigures | undefined): Readonly<Record<string, number>> {
+	if (!storage) return {};
+	const isCluster = 'streams' in storage;
+	const { maxBytes } = isCluster ? storage.mail : storage;
+	return {
+		storageBytes: isCluster ? storage.mail.bytes : storage.databaseBytes,
+		...(maxBytes === null ? {} : { storageMaxBytes: maxBytes }),
+	};
+}
+
 /** Prometheus text format 0.0.4. */
-function exposition(stats: RelayStats): string {
+function exposition({ stats, storage }: OperatorFigures): string {
 	const { rss, heapUsed } = process.memoryUsage();
+	const memory = { residentBytes: rss, heapBytes: heapUsed };
 	const lines = [];
-	for (const [key, value] of Object.entries({
-		...stats,
-		residentBytes: rss,
-		heapBytes: heapUsed,
-	})) {
+	for (const [key, value] of Object.entries({ ...stats, ...memory, ...filling(storage) })) {
 		const snake = key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 		const gauge = GAUGES.has(key) || key.endsWith('Bytes');
 		const name = `kith_${snake}${gauge ? '' : '_total'}`;

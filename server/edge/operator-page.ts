@@ -73,7 +73,10 @@ function storageRows(storage: StorageFigures): [string, string | number][] {
 		['Messages that wait', storage.waitingMessages],
 		['Their size', size(storage.waitingBytes)],
 		['Channels', storage.channels],
-		['Database', size(storage.databaseBytes)],
+		[
+			'Database, of it at most',
+			`${size(storage.databaseBytes)} / ${storage.maxBytes === null ? 'the disk' : size(storage.maxBytes)}`,
+		],
 		['Free on that disk', size(storage.freeBytes)],
 	];
 }

@@ -6,7 +6,10 @@ export interface DatabaseFigures {
 	readonly waitingMessages: number;
 	readonly waitingBytes: number;
 	readonly channels: number;
+	/** Of the file, without what is free in it. */
 	readonly databaseBytes: number;
+	/** It grows no further; null: as far as the disk goes. */
+	readonly maxBytes: number | null;
 }
 
 /** How full some streams are, together. */

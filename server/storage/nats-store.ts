@@ -30,6 +30,9 @@ const MAX_WAITING = 100_000;
 /** Entries of each stream that one purge looks at: all of them get their turn, minute by minute. */
 const PURGED_AT_ONCE = 500;
 
+/** A question to each stream is for now and then, ms. */
+const FIGURES_LAST = 10_000;
+
 const busy = { ok: false, error: 'busy' } as const;
 
 interface NatsStoreOptions extends StreamOptions {
@@ -60,6 +63,7 @@ export class NatsStore implements RelayStore {
 	readonly #pointers: State<string>;
 	readonly #common: State<Uint8Array>;
 	readonly #lanes = new Lanes();
+	#figures: { at: number; value: ClusterFigures | undefined } = { at: -Infinity, value: undefined };
 	#closed = false;
 
 	constructor(streams: Streams, quota: MailboxQuota) {
@@ -250,10 +254,13 @@ export class NatsStore implements RelayStore {
 	async release(): Promise<void> {}
 	async reopen(): Promise<void> {}
 
-	/** What the operator sees of it; undefined while NATS does not answer. */
-	async figures(): Promise<ClusterFigures | undefined> {
-		const counted = await this.#answer(() => clusterFigures(this.#streams));
-		return counted.ok ? counted.value : undefined;
+	/** What the operator sees of it, at most {@link FIGURES_LAST} old; undefined while NATS has not answered. */
+	async figures(now: number): Promise<ClusterFigures | undefined> {
+		if (now - this.#figures.at > FIGURES_LAST) {
+			const counted = await this.#answer(() => clusterFigures(this.#streams));
+			this.#figures = { at: now, value: counted.ok ? counted.value : undefined };
+		}
+		return this.#figures.value;
 	}
 
 	async close(): Promise<void> {

@@ -25,7 +25,7 @@ import type {
 	StoredMessage,
 	StoreResult,
 } from '../relay/ports.ts';
-import { lockFile, openDatabase, type DatabaseOptions } from './sqlite-file.ts';
+import { lockFile, openDatabase, roomIn, usedBytes, type DatabaseOptions } from './sqlite-file.ts';
 
 /** The store's operations without the waiting: what a promise of the port brings, they return. */
 export type SyncOperations = {
@@ -33,6 +33,12 @@ export type SyncOperations = {
 		...parameters: Parameters<RelayStore[Name]>
 	) => Awaited<ReturnType<RelayStore[Name]>> extends StoreResult<infer Value> ? Value : never;
 };
+
+/** What a row takes beside what it carries, with its index entries, bytes; rather too much than too little. */
+const ROW_BYTES = 512;
+
+/** What an operation would add has no room below the bound. It has changed nothing. */
+export class NoRoom extends Error {}
 
 /** Mailboxes whose use is kept in memory. */
 const MAX_KNOWN_USES = 100_000;
@@ -57,6 +63,8 @@ export class SqliteDatabase implements SyncOperations {
 	readonly #statements = new Map<string, StatementSync>();
 	/** How much each mailbox holds; forgotten when a transaction fails. */
 	readonly #uses = new Map<DeviceId, { messages: number; bytes: number }>();
+	/** Bytes that this transaction may add. */
+	#room = Infinity;
 
 	/** Throws an Error with a sentence for the operator when the file is not a healthy database of ours. */
 	constructor(options: DatabaseOptions) {
@@ -67,6 +75,7 @@ export class SqliteDatabase implements SyncOperations {
 
 	begin(): void {
 		this.#run('BEGIN');
+		this.#room = roomIn(this.#database, this.#options.maxBytes);
 	}
 
 	commit(): void {
@@ -89,11 +98,22 @@ export class SqliteDatabase implements SyncOperations {
 	}
 
 	openMailbox(mailbox: DeviceId, create: boolean): boolean {
-		if (create) this.#run('INSERT OR IGNORE INTO mailboxes VALUES (?)', mailbox);
-		return this.#row('SELECT 1 FROM mailboxes WHERE mailbox = ?', mailbox) !== undefined;
+		const known = this.#row('SELECT 1 FROM mailboxes WHERE mailbox = ?', mailbox) !== undefined;
+		if (known || !create) return known;
+		this.#grow(0);
+		this.#run('INSERT INTO mailboxes VALUES (?)', mailbox);
+		return true;
 	}
 
-	append({ message, targets }: Posting): { full: DeviceId[] } {
+	append(posting: Posting): { full: DeviceId[] } {
+		const size = sizeOf(posting);
+		// What is known already takes no room.
+		if (this.#room < ROW_BYTES + size && this.#knows(posting.message)) return { full: [] };
+		this.#grow(size);
+		return this.#append(posting);
+	}
+
+	#append({ message, targets }: Posting): { full: DeviceId[] } {
 		const full: DeviceId[] = [];
 		const { sender, envelope, kind, channel, epoch, at, body } = message;
 		const kindNumber = DELIVERY_KINDS.indexOf(kind);
@@ -167,7 +187,7 @@ export class SqliteDatabase implements SyncOperations {
 			);
 			if (row) this.#release(mailbox, row);
 		}
-		for (const notice of notices) this.append(notice);
+		for (const notice of notices) this.#append(notice);
 	}
 
 	readChannel(channel: ChannelId): ChannelRecord | undefined {
@@ -184,17 +204,21 @@ export class SqliteDatabase implements SyncOperations {
 		for (const { message, targets } of postings)
 			for (const { mailbox, required } of targets)
 				if (required && !this.#hasRoom(mailbox, message.body.length)) return { is: 'full' };
+		const record = next && JSON.stringify(next);
+		const sizes = [record?.length ?? 0, snapshot?.length ?? 0, ...postings.map(sizeOf)];
+		const cards = addresses.map(({ card }) => ROW_BYTES + (card?.length ?? 0));
+		this.#grow([...sizes, ...cards].reduce((sum, size) => sum + size, 0));
 		if (next)
 			this.#run(
 				'INSERT OR REPLACE INTO channels VALUES (?, ?, ?)',
-				...[channel, next.revision, JSON.stringify(next)],
+				...[channel, next.revision, record],
 			);
 		else this.#run('DELETE FROM channels WHERE channel = ?', channel);
 		if (snapshot) this.#run('INSERT OR REPLACE INTO snapshots VALUES (?, ?)', channel, snapshot);
 		else if (snapshot === null || !next)
 			this.#run('DELETE FROM snapshots WHERE channel = ?', channel);
 		for (const record of addresses) this.#writeAddress(record);
-		return { is: 'changed', full: postings.flatMap((posting) => this.append(posting).full) };
+		return { is: 'changed', full: postings.flatMap((posting) => this.#append(posting).full) };
 	}
 
 	readSnapshot(channel: ChannelId): Uint8Array | undefined {
@@ -217,6 +241,7 @@ export class SqliteDatabase implements SyncOperations {
 			const count = 'SELECT count(*) AS held FROM addresses WHERE owner = ?';
 			if (Number(this.#row(count, record.owner)?.held) >= max) return 'too-many';
 		}
+		this.#grow(record.card?.length ?? 0);
 		this.#writeAddress(record);
 		return 'put';
 	}
@@ -231,9 +256,10 @@ export class SqliteDatabase implements SyncOperations {
 	}
 
 	writePush(mailbox: DeviceId, subscription: PushSubscriptionData | null): void {
-		if (subscription)
+		if (subscription) {
+			this.#grow(ROW_BYTES);
 			this.#run('INSERT OR REPLACE INTO push VALUES (?, ?)', mailbox, JSON.stringify(subscription));
-		else this.#run('DELETE FROM push WHERE mailbox = ?', mailbox);
+		} else this.#run('DELETE FROM push WHERE mailbox = ?', mailbox);
 	}
 
 	readCapsule(place: string): Uint8Array | undefined {
@@ -249,6 +275,7 @@ export class SqliteDatabase implements SyncOperations {
 		const others = [this.#keeperOf(place), pointer && this.#keeperOfPointer(pointer.place)];
 		if (!takesOver && others.some((other) => other !== undefined && other !== keeper))
 			return 'taken';
+		this.#grow(sealed.length + (pointer?.sealed.length ?? 0));
 		this.#run('DELETE FROM capsules WHERE keeper = ? OR place = ?', keeper, place);
 		this.#run(
 			'INSERT INTO capsules (place, keeper, at, sealed) VALUES (?, ?, ?, ?)',
@@ -284,12 +311,18 @@ export class SqliteDatabase implements SyncOperations {
 	figures(): DatabaseFigures {
 		const count = (table: string) => Number(this.#row(`SELECT count(*) AS n FROM ${table}`)?.n);
 		const waiting = this.#row('SELECT count(*) AS n, sum(size) AS bytes FROM waiting');
-		const file = 'SELECT page_count * page_size AS n FROM pragma_page_count, pragma_page_size';
 		return {
 			...{ mailboxes: count('mailboxes'), channels: count('channels') },
 			...{ waitingMessages: Number(waiting?.n), waitingBytes: Number(waiting?.bytes ?? 0) },
-			databaseBytes: Number(this.#row(file)?.n),
+			databaseBytes: usedBytes(this.#database),
+			maxBytes: this.#options.maxBytes,
 		};
+	}
+
+	/** Takes room for a row that carries `bytes`; throws {@link NoRoom}, so it comes before all changes. */
+	#grow(bytes: number): void {
+		if (this.#room < ROW_BYTES + bytes) throw new NoRoom();
+		this.#room -= ROW_BYTES + bytes;
 	}
 
 	#keeperOf(place: string): unknown {
@@ -367,6 +400,10 @@ export class SqliteDatabase implements SyncOperations {
 		const { quota } = this.#options;
 		return use.messages < quota.messages && use.bytes + size <= quota.bytes;
 	}
+}
+
+function sizeOf({ message, targets }: Posting): number {
+	return message.body.length + targets.length * ROW_BYTES;
 }
 
 function messageOf(row: Row): Omit<Message, 'body'> {

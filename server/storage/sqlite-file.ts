@@ -1,16 +1,22 @@
 // The database as a file: whose it is, which tables stand in it, and whether it is whole. Every failure is a sentence
 // for the operator.
-import { statSync } from 'node:fs';
+import { statfsSync, statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 export interface DatabaseOptions {
 	readonly path: string;
 	readonly quota: { readonly messages: number; readonly bytes: number };
-	/** The file grows no further than this; what does not fit is `busy`. Null: as far as the disk goes. */
+	/** The file grows no further than this, bytes; what does not fit is `busy`. Null: as far as the disk goes. */
 	readonly maxBytes: number | null;
 	/** Whether it is read through first, if it is not too large for that. */
 	readonly checks?: boolean;
 }
+
+/** What the database may take of what its disk has for it: the rest is for its log, backups and everybody else. */
+const SHARE_OF_DISK = 0.5;
+/** What mail leaves of the bound, so that what makes room again, such as an acknowledgement, finds some itself. */
+const SHARE_OF_MAIL = 15 / 16;
 
 /** "kith" in ASCII: tells our file from any other SQLite file. */
 const APPLICATION_ID = 0x6b697468;
@@ -64,6 +70,25 @@ const ADDED = `
 		sealed BLOB NOT NULL
 	) STRICT;
 `;
+
+/** The bound of a database where the operator set none, bytes: the same at every start, while nobody else takes space. */
+export function boundByDisk(path: string): number {
+	const { bavail, bsize } = statfsSync(dirname(path));
+	const taken = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+	return Math.floor((taken + bavail * bsize) * SHARE_OF_DISK);
+}
+
+/** Bytes that may still be added; Infinity without a bound. */
+export function roomIn(database: DatabaseSync, maxBytes: number | null): number {
+	if (maxBytes === null) return Infinity;
+	return maxBytes * SHARE_OF_MAIL - usedBytes(database);
+}
+
+/** What the database holds, without the pages that are free for others. */
+export function usedBytes(database: DatabaseSync): number {
+	const free = pragma(database, 'freelist_count');
+	return (pragma(database, 'page_count') - free) * PAGE_SIZE;
+}
 
 /**
  * One relay per database: two would hand out the same sequence numbers and disagree about channels. The lock is a

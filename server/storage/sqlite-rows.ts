@@ -14,6 +14,9 @@ type MessageRow = readonly [
 ];
 const MESSAGE_COLUMNS = 7;
 
+/** What has no room is answered with, and is no value of any operation. */
+export const NO_ROOM = 'no room below the bound';
+
 /** A message, and then for each target its mailbox, its number and whether it is required. */
 export type PostingRow = readonly [...MessageRow, ...unknown[]];
 

@@ -19,7 +19,7 @@ import type {
 	StoreResult,
 } from '../relay/ports.ts';
 import type { DatabaseOptions } from './sqlite-file.ts';
-import { pageOf, rowOfPosting } from './sqlite-rows.ts';
+import { NO_ROOM, pageOf, rowOfPosting } from './sqlite-rows.ts';
 import type { FromWorker, Operation, ToWorker } from './sqlite-worker.ts';
 
 /** Operations of one transaction: more would make the first of them wait for the last. */
@@ -286,7 +286,9 @@ export class SqliteStore implements RelayStore {
 		this.#running = [];
 		if (this.#released) this.#post('release');
 		else this.#next();
-		for (const [index, { settle }] of settled.entries())
-			settle(values ? { ok: true, value: values[index] as never } : busy);
+		for (const [index, { settle }] of settled.entries()) {
+			const isDone = values !== undefined && values[index] !== NO_ROOM;
+			settle(isDone ? { ok: true, value: values[index] as never } : busy);
+		}
 	}
 }

@@ -2,9 +2,9 @@
 // transaction, one sync of the disk, then all the answers.
 import { parentPort, workerData } from 'node:worker_threads';
 import type { StoredMessage } from '../relay/ports.ts';
-import { SqliteDatabase, type SyncOperations } from './sqlite-database.ts';
+import { NoRoom, SqliteDatabase, type SyncOperations } from './sqlite-database.ts';
 import { explained, isDamage, type DatabaseOptions } from './sqlite-file.ts';
-import { postingOf, rowOfPage, type PostingRow } from './sqlite-rows.ts';
+import { NO_ROOM, postingOf, rowOfPage, type PostingRow } from './sqlite-rows.ts';
 
 /** The name of an operation, and then its parameters; those of an `append` are its row. */
 export type Operation = readonly [name: keyof SyncOperations | 'figures', ...unknown[]];
@@ -17,7 +17,8 @@ export type FromWorker =
 	| { readonly is: 'failed'; readonly sentence: string }
 	/**
 	 * One value per operation of the batch, or undefined when nothing of it was stored. Of an `append` it is undefined
-	 * where no mailbox was full, and of a `read` the page as a row.
+	 * where no mailbox was full, and of a `read` the page as a row. Of what had no room, alone among others that did
+	 * not need any, it is {@link NO_ROOM}.
 	 */
 	| { readonly is: 'done'; readonly values: readonly unknown[] | undefined };
 
@@ -29,7 +30,16 @@ if (!port) throw new Error('sqlite-worker.ts runs in a worker thread only');
 const options = workerData as DatabaseOptions;
 const answer = (message: FromWorker) => port.postMessage(message);
 
-function performOne(database: SqliteDatabase, [name, ...parameters]: Operation): unknown {
+function performOne(database: SqliteDatabase, operation: Operation): unknown {
+	try {
+		return valueOf(database, operation);
+	} catch (error) {
+		if (error instanceof NoRoom) return NO_ROOM;
+		throw error;
+	}
+}
+
+function valueOf(database: SqliteDatabase, [name, ...parameters]: Operation): unknown {
 	if (name === 'append') {
 		const { full } = database.append(postingOf(parameters as unknown as PostingRow));
 		return full.length > 0 ? full : undefined;

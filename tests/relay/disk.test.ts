@@ -1,6 +1,14 @@
 // A disk that is full, and files that are damaged, under the real process.
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+	mkdtempSync,
+	readFileSync,
+	rmSync,
+	statfsSync,
+	statSync,
+	truncateSync,
+	writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -80,7 +88,7 @@ describe('a full disk', () => {
 			const ballast = join(directory, 'ballast');
 			try {
 				writeFileSync(ballast, Buffer.alloc(1024 * 1024));
-				const people = await away({});
+				const people = await away({ KITH_MAX_DISK_BYTES: String(1e9) });
 				const { accepted, refusal } = await fill(people);
 				expect(accepted.length).toBeGreaterThan(10);
 				expect(refusal).toMatchObject({ type: 'refused', code: 'busy' });
@@ -105,6 +113,61 @@ describe('a full disk', () => {
 		await expectAllOf(accepted, people);
 		const answer = await people.sender.submit(people.channel, new Uint8Array(20_000));
 		expect(answer).toMatchObject({ type: 'accepted' });
+		await people.relay.stop();
+	});
+});
+
+/** Figures of `/metrics`, by name. */
+async function metrics({ relay }: Away): Promise<Map<string, number>> {
+	const text = await (await fetch(`${relay.origin}/metrics`)).text();
+	const lines = text.split('\n').filter((line) => line.startsWith('kith_'));
+	return new Map(lines.map((line) => [line.split(' ')[0] ?? '', Number(line.split(' ')[1])]));
+}
+
+describe('the bound of the database', () => {
+	it('ER-2 MB-3 lets mail drain while senders press on, and nothing that was acknowledged comes back', async () => {
+		const people = await away({ KITH_MAX_DISK_BYTES: String(2 * 1024 * 1024) });
+		const { accepted } = await fill(people);
+		const full = await metrics(people);
+		expect(full.get('kith_storage_max_bytes')).toBe(2 * 1024 * 1024);
+		const used = full.get('kith_storage_bytes') ?? 0;
+		expect(used).toBeGreaterThan(1.5 * 1024 * 1024);
+		expect(used).toBeLessThan(2 * 1024 * 1024);
+
+		// All the while, so that every batch of the store meets the bound.
+		let pressing = true;
+		const refused = new Set<string>();
+		const large = new Uint8Array(500_000).fill(120);
+		const press = async () => {
+			while (pressing) {
+				const answer = await people.sender.submit(people.channel, large);
+				if (answer.type === 'refused') refused.add(answer.code);
+			}
+		};
+		const lanes = [press(), press(), press(), press()];
+		const reader = await RelayClient.login(people.relay.socketUrl, people.keys);
+		await reader.ping();
+		const got = new Set(reader.deliveries.map(({ envelope }) => envelope));
+		expect(accepted.filter((envelope) => !got.has(envelope))).toEqual([]);
+		pressing = false;
+		await Promise.all(lanes);
+		expect([...refused]).toEqual(['busy']);
+		await reader.close();
+		const again = await RelayClient.login(people.relay.socketUrl, people.keys);
+		expect(again.deliveries.filter(({ envelope }) => got.has(envelope))).toEqual([]);
+		await again.close();
+		expect((await people.sender.submit(people.channel, large)).type).toBe('accepted');
+		await people.relay.stop();
+	});
+
+	it('is half of what the disk has for it where the operator sets none', async () => {
+		const people = await away({});
+		const { bavail, bsize } = statfsSync(directory);
+		const bound = (await metrics(people)).get('kith_storage_max_bytes') ?? 0;
+		// Others write to that disk, too.
+		expect(bound / ((bavail * bsize) / 2)).toBeCloseTo(1, 1);
+		const page = await (await fetch(`${people.relay.origin}/operator`)).text();
+		expect(page.replace(/<[^>]+>/g, ' ')).toMatch(/Database, of it at most +0\.\d MiB \/ \d/);
 		await people.relay.stop();
 	});
 });
