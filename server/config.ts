@@ -86,6 +86,7 @@ const schema = v.strictObject({
 	limits: v.optional(
 		v.strictObject({
 			requests: v.optional(rate, limits.requests),
+			refusals: v.optional(rate, limits.refusals),
 			whispers: v.optional(rate, limits.whispers),
 			looks: v.optional(rate, limits.looks),
 			connections: v.optional(rate, limits.connections),

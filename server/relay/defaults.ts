@@ -13,6 +13,8 @@ export const RELAY_DEFAULTS = {
 	handoverWindow: 100,
 	limits: {
 		requests: { perSecond: 50, burst: 1000 },
+		/** A device that was away for long asks for more at once than passes: it is sent away and loses nothing. */
+		refusals: { perSecond: 50, burst: 2000 },
 		whispers: { perSecond: 20, burst: 200 },
 		looks: { perSecond: 1, burst: 60 },
 		connections: { perSecond: 5, burst: 200 },

@@ -326,6 +326,8 @@ export interface RelayConfig {
 export interface RelayLimits {
 	/** Requests of one device. */
 	readonly requests: Rate;
+	/** Answers that say `rate-limited`, to one device, or to one network without a login. */
+	readonly refusals: Rate;
 	/** Whispers of one device. */
 	readonly whispers: Rate;
 	/** Looks without a login, and new connections, of one network. */

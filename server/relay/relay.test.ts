@@ -25,6 +25,41 @@ describe('limits', () => {
 		expect(await ask()).toMatchObject({ type: 'looked' });
 	});
 
+	it('LI-3 who asks on regardless is answered so many times, then sent away, over logins too', async () => {
+		const limits = { requests: { perSecond: 1, burst: 1 }, refusals: { perSecond: 1, burst: 3 } };
+		const room = new RelayRoom({ limits });
+		const [alice, bob] = [await room.device().login(), await room.device().login()];
+		const press = () => alice.connection.say({ type: 'look', request: 9, address: newAddress() });
+		for (let count = 0; count < 50; count++) press();
+		expect(alice.connection.of('refused')).toHaveLength(3);
+		expect(alice.connection.bye).toMatchObject({ code: 'rate-limited', retryAfter: 10_000 });
+		await alice.login();
+		expect(alice.connection.bye).toBeUndefined();
+		press();
+		expect(alice.connection.bye).toMatchObject({ code: 'rate-limited' });
+		for (let count = 0; count < 3; count++)
+			bob.connection.say({ type: 'leave', request: count, channel: newChannel() });
+		expect(bob.connection.bye).toBeUndefined();
+		await room.pass(10_000);
+		await alice.login();
+		expect(await alice.request({ type: 'look', address: newAddress() })).toMatchObject({
+			type: 'looked',
+		});
+		for (let count = 0; count < 3; count++) press();
+		expect(alice.connection.bye).toBeUndefined();
+	});
+
+	it('LI-3 looks without a login are answered so many times, too', () => {
+		const room = new RelayRoom({
+			limits: { looks: { perSecond: 1, burst: 1 }, refusals: { perSecond: 1, burst: 3 } },
+		});
+		const stranger = room.connect('a');
+		for (let request = 0; request < 50; request++)
+			stranger.say({ type: 'look', request, address: newAddress() });
+		expect(stranger.of('refused')).toHaveLength(3);
+		expect(stranger.bye).toMatchObject({ code: 'rate-limited' });
+	});
+
 	it('LI-2 a big frame costs more than a small one', async () => {
 		const room = new RelayRoom({ limits: { requests: { perSecond: 1, burst: 40 } } });
 		const alice = await room.device().login();

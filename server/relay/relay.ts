@@ -35,6 +35,8 @@ const SWEEP = 15_000;
 /** Devices come back spread over this time after a restart, ms. */
 const RETURN_SPREAD = 4000;
 const RETURN_FIRST = 500;
+/** Who asked on although it was told to wait comes back after this, ms: by then a burst passes again. */
+const COME_BACK_AFTER = 10_000;
 /** Uint8Array of a body that cost one more request. */
 const BYTES_PER_TOKEN = 16 * 1024;
 const TEST_PUSH_COST = 20;
@@ -88,6 +90,7 @@ export class Relay implements SessionHost, PeerHost {
 	readonly #logins: Deadlines<Session>;
 	readonly #occupancy: Occupancy;
 	readonly #requests: RateLimit;
+	readonly #refusals: RateLimit;
 	readonly #whisperRate: RateLimit;
 	readonly #looks: RateLimit;
 	readonly #connections: RateLimit;
@@ -115,6 +118,7 @@ export class Relay implements SessionHost, PeerHost {
 		});
 		this.#occupancy = new Occupancy(limits.connectionsPerNetwork);
 		this.#requests = new RateLimit(limits.requests);
+		this.#refusals = new RateLimit(limits.refusals);
 		this.#whisperRate = new RateLimit(limits.whispers);
 		this.#looks = new RateLimit(limits.looks);
 		this.#connections = new RateLimit(limits.connections);
@@ -257,8 +261,8 @@ export class Relay implements SessionHost, PeerHost {
 		const wait = mailbox
 			? this.#requests.take(mailbox.id, this.now())
 			: this.#looks.take(socket.network, this.now());
+		if (wait > 0) return this.#tooSoon(session, request, wait);
 		const reply = this.#replyTo(session, request);
-		if (wait > 0) return reply(refusal.after('rate-limited', wait));
 		if (session.pending > MAX_PENDING_REQUESTS) return reply(refusal.busy());
 		void this.#directory.look(address, mailbox?.id).then((looked) => {
 			if (!looked.ok) return reply(refusal.busy());
@@ -271,9 +275,9 @@ export class Relay implements SessionHost, PeerHost {
 		if (this.#frozen) return;
 		if (frame.type === 'acknowledge') return this.#mailboxes.acknowledge(mailbox, frame.seq);
 		if (frame.type === 'whisper') return this.#whisper(mailbox, frame);
-		const reply = this.#replyTo(session, frame.request);
 		const wait = this.#requests.take(mailbox.id, this.now(), costOf(frame));
-		if (wait > 0) return reply(refusal.after('rate-limited', wait));
+		if (wait > 0) return this.#tooSoon(session, frame.request, wait);
+		const reply = this.#replyTo(session, frame.request);
 		if (session.pending > MAX_PENDING_REQUESTS) return reply(refusal.busy());
 		if (frame.type !== 'fetchSnapshot') return this.#dispatch(mailbox, frame, reply);
 		const { request, channel } = frame;
@@ -397,6 +401,15 @@ export class Relay implements SessionHost, PeerHost {
 			this.#counts.refusals++;
 			session.send({ type: 'refused', request, ...refused });
 		};
+	}
+
+	/** An answer costs, too: who does not heed it is not answered without end (SPEC LI-3). */
+	#tooSoon(session: Session, request: number, wait: number): void {
+		this.#counts.refusals++;
+		const who = session.mailbox?.id ?? session.socket.network;
+		if (this.#refusals.take(who, this.now()) > 0)
+			return session.end('rate-limited', Math.max(COME_BACK_AFTER, wait));
+		session.send({ type: 'refused', request, ...refusal.after('rate-limited', wait) });
 	}
 
 	#returnAfter(): number {

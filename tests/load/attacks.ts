@@ -18,6 +18,8 @@ export interface Achieved {
 	/** Messages that a flood brought in, and those that were turned away. */
 	flooded: number;
 	turnedAway: number;
+	/** Logins of that flood that the relay ended because it went on (SPEC LI-3). */
+	sentAway: number;
 	/** Sockets that were opened to do nothing, or to do it slowly; and those that the relay closed. */
 	idle: number;
 	closed: number;
@@ -26,7 +28,7 @@ export interface Achieved {
 }
 
 export const nothingYet = (): Achieved => ({
-	...{ mailboxes: 0, refused: 0, flooded: 0, turnedAway: 0 },
+	...{ mailboxes: 0, refused: 0, flooded: 0, turnedAway: 0, sentAway: 0 },
 	...{ idle: 0, closed: 0, giants: 0, reconnects: 0 },
 });
 
@@ -86,11 +88,25 @@ export async function flood({ port, stop }: Target, achieved: Achieved): Promise
 	const [channel = ''] = await kith.introduce(flooder, [reader], false);
 	reader.stopReading();
 	flooder.onRefusal = () => achieved.turnedAway++;
+	let isIn = true;
+	flooder.onFailure = () => (isIn = false);
 	while (!stop.aborted) {
+		// As soon as it may, not when it was told to.
+		if (!isIn) {
+			achieved.sentAway++;
+			await flooder.logout();
+			isIn = true;
+			await flooder.login(port).catch(() => pause(100));
+			continue;
+		}
 		const [answered, refused] = [flooder.answered, achieved.turnedAway];
 		for (let message = 0; message < 256; message++) flooder.submit(channel);
 		flooder.flush();
-		while (!stop.aborted && flooder.answered - answered + achieved.turnedAway - refused < 256)
+		while (
+			isIn &&
+			!stop.aborted &&
+			flooder.answered - answered + achieved.turnedAway - refused < 256
+		)
 			await pause(1);
 		achieved.flooded += flooder.answered - answered;
 	}

@@ -17,6 +17,7 @@ async function line(siege: Siege, what: string): Promise<void> {
 		...[what, at(waits, 0.5), at(waits, 0.99), (relay.residentBytes() / 1e6).toFixed(0)],
 		...[openFiles(relay), connections, siege.lost()],
 		...[achieved.mailboxes, achieved.refused, achieved.flooded, achieved.turnedAway],
+		achieved.sentAway,
 		...[achieved.closed, achieved.giants, achieved.reconnects],
 	];
 	console.log(`| ${cells.join(' | ')} |`);
@@ -24,7 +25,16 @@ async function line(siege: Siege, what: string): Promise<void> {
 
 const titles = [
 	...['minute', 'p50 ms', 'p99 ms', 'memory MB', 'files', 'connections', 'lost'],
-	...['bots in', 'bots refused', 'flooded', 'turned away', 'hung up on', 'giants', 'reconnects'],
+	...[
+		'bots in',
+		'bots refused',
+		'flooded',
+		'turned away',
+		'sent away',
+		'hung up on',
+		'giants',
+		'reconnects',
+	],
 ];
 console.log(`| ${titles.join(' | ')} |\n| ${titles.map(() => '---').join(' | ')} |`);
 const siege = await besiege();

@@ -13,6 +13,7 @@ const NODE = fileURLToPath(new URL('../../node_modules/.bin/node', import.meta.u
 /** Limits that a test with many devices on one address does not meet. */
 export const NO_LIMITS = JSON.stringify({
 	requests: { perSecond: 1e6, burst: 1e6 },
+	refusals: { perSecond: 1e6, burst: 1e6 },
 	whispers: { perSecond: 1e6, burst: 1e6 },
 	looks: { perSecond: 1e6, burst: 1e6 },
 	connections: { perSecond: 1e6, burst: 1e6 },
