@@ -37,6 +37,12 @@ export type SyncOperations = {
 /** What a row takes beside what it carries, with its index entries, bytes; rather too much than too little. */
 const ROW_BYTES = 512;
 
+/**
+ * Messages are numbered as they come, so the first are the oldest, but for a clock that was set back. This many that are
+ * too young are looked past; mail behind more of them expires once they do.
+ */
+const CLOCK_DISORDER = 256;
+
 /** What an operation would add has no room below the bound. It has changed nothing. */
 export class NoRoom extends Error {}
 
@@ -123,10 +129,11 @@ export class SqliteDatabase implements SyncOperations {
 			return fits;
 		});
 		if (fitting.length === 0) return { full: this.#knows(message) ? [] : full };
+		const waitsIn = JSON.stringify(fitting.map(({ mailbox, seq }) => [mailbox, seq]));
 		const inserted = this.#run(
-			`INSERT INTO messages (sender, envelope, kind, channel, epoch, at, holders, body)
-			VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
-			...[sender, envelope, kindNumber, channel, epoch, at, fitting.length, body],
+			`INSERT INTO messages (sender, envelope, kind, channel, epoch, at, holders, body, targets)
+			VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING`,
+			...[sender, envelope, kindNumber, channel, epoch, at, fitting.length, body, waitsIn],
 		);
 		if (inserted.changes === 0) return { full: [] };
 		const number = Number(inserted.lastInsertRowid);
@@ -166,17 +173,22 @@ export class SqliteDatabase implements SyncOperations {
 	}
 
 	expired(before: number, rows: number): ExpiredMessage[] {
-		return this.#prepare(
-			`SELECT mailbox, seq, sender, envelope, kind, channel, epoch, at
-			FROM messages JOIN waiting ON message = number
-			WHERE at < ? ORDER BY at LIMIT ?`,
-		)
-			.all(before, rows)
-			.map((row) => ({
-				mailbox: row.mailbox as DeviceId,
-				seq: Number(row.seq),
-				message: messageOf(row),
-			}));
+		const inOrder = this.#prepare(
+			`SELECT number, sender, envelope, kind, channel, epoch, at, targets
+			FROM messages ORDER BY number`,
+		).iterate();
+		const found: ExpiredMessage[] = [];
+		let younger = 0;
+		for (const row of inOrder as Iterable<Row>) {
+			if (Number(row.at) >= before) {
+				if (++younger > CLOCK_DISORDER) break;
+				continue;
+			}
+			const message = messageOf(row);
+			for (const [mailbox, seq] of this.#waitsIn(row)) found.push({ mailbox, seq, message });
+			if (found.length >= rows) break;
+		}
+		return found.sort((a, b) => a.message.at - b.message.at).slice(0, rows);
 	}
 
 	drop(expired: readonly ExpiredMessage[], notices: readonly Posting[]): void {
@@ -323,6 +335,18 @@ export class SqliteDatabase implements SyncOperations {
 	#grow(bytes: number): void {
 		if (this.#room < ROW_BYTES + bytes) throw new NoRoom();
 		this.#room -= ROW_BYTES + bytes;
+	}
+
+	/** The mailboxes in which a message still waits, and under which number. */
+	#waitsIn({ number, targets }: Row): (readonly [DeviceId, MailboxSeq])[] {
+		// A relay of before wrote it.
+		if (typeof targets !== 'string')
+			return this.#prepare('SELECT mailbox, seq FROM waiting WHERE message = ?')
+				.all(Number(number))
+				.map(({ mailbox, seq }) => [mailbox as DeviceId, Number(seq)]);
+		const waits = 'SELECT 1 FROM waiting WHERE mailbox = ? AND seq = ?';
+		const all = JSON.parse(targets) as [DeviceId, MailboxSeq][];
+		return all.filter(([mailbox, seq]) => this.#row(waits, mailbox, seq) !== undefined);
 	}
 
 	#keeperOf(place: string): unknown {

@@ -36,15 +36,13 @@ const SCHEMA = `
 		number INTEGER PRIMARY KEY,
 		sender TEXT NOT NULL, envelope TEXT NOT NULL, kind INTEGER NOT NULL,
 		channel TEXT NOT NULL, epoch INTEGER NOT NULL, at INTEGER NOT NULL,
-		holders INTEGER NOT NULL, body BLOB NOT NULL,
+		holders INTEGER NOT NULL, body BLOB NOT NULL, targets TEXT,
 		UNIQUE (sender, envelope, kind)
 	) STRICT;
-	CREATE INDEX messages_by_age ON messages (at);
 	CREATE TABLE waiting (
 		mailbox TEXT NOT NULL, seq INTEGER NOT NULL, message INTEGER NOT NULL, size INTEGER NOT NULL,
 		PRIMARY KEY (mailbox, seq)
 	) STRICT, WITHOUT ROWID;
-	CREATE INDEX waiting_by_message ON waiting (message);
 	CREATE TABLE channels (
 		channel TEXT PRIMARY KEY, revision INTEGER NOT NULL, record TEXT NOT NULL
 	) STRICT, WITHOUT ROWID;
@@ -91,6 +89,28 @@ export function usedBytes(database: DatabaseSync): number {
 }
 
 /**
+ * Until expiry walked along the messages, two indexes served it, and each message paid for both. A message now names the
+ * mailboxes that it waits in. The version stays: a relay of before, to which an upgrade may fall back, works all the
+ * same, and what it writes meanwhile names none.
+ */
+const WITHOUT_INDEXES = `
+	BEGIN;
+	ALTER TABLE messages ADD COLUMN targets TEXT;
+	UPDATE messages SET targets = (
+		SELECT json_group_array(json_array(mailbox, seq)) FROM waiting WHERE message = number
+	);
+	DROP INDEX messages_by_age;
+	DROP INDEX waiting_by_message;
+	COMMIT;
+`;
+
+function migrate(database: DatabaseSync): void {
+	const before = "SELECT count(*) AS count FROM sqlite_schema WHERE name = 'messages_by_age'";
+	if (Number(database.prepare(before).get()?.count) > 0) database.exec(WITHOUT_INDEXES);
+	database.exec(ADDED);
+}
+
+/**
  * One relay per database: two would hand out the same sequence numbers and disagree about channels. The lock is a
  * transaction on a file beside it, which the system ends with the process, however that ends; the database itself
  * stays open to readers, such as a backup.
@@ -133,7 +153,7 @@ export function openDatabase({
 		checkOrCreate(database, path, checks);
 		// Only now: it may write, and a file that is damaged or not ours stays as it is.
 		database.exec('PRAGMA journal_mode = WAL');
-		database.exec(ADDED);
+		migrate(database);
 		const pages = maxBytes === null ? 0xfffffffe : Math.ceil(maxBytes / PAGE_SIZE);
 		database.exec(`PRAGMA max_page_count = ${pages}`);
 		return database;

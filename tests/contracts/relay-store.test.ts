@@ -77,6 +77,44 @@ describe('SQLite files', () => {
 		await expect(open()).rejects.toThrow(/relay\.db is damaged\. .*latest backup/);
 	});
 
+	it('MB-7 takes a database of before, with its indexes, and what a relay of before writes to it', async () => {
+		const [one, two] = [idFrom<DeviceId>(randomBytes(16)), idFrom<DeviceId>(randomBytes(16))];
+		const posting = (seq: number, at: number) => ({
+			message: {
+				...({ kind: 'message', sender: one, epoch: 1, at } as const),
+				envelope: idFrom<EnvelopeId>(randomBytes(16)),
+				...{ channel: idFrom<ChannelId>(randomBytes(16)), body: new Uint8Array(9) },
+			},
+			targets: [one, two].map((mailbox) => ({ mailbox, seq })),
+		});
+		const first = await open();
+		await first.append(posting(1, 100));
+		await first.close();
+		const before = new DatabaseSync(path);
+		before.exec(`
+			ALTER TABLE messages DROP COLUMN targets;
+			CREATE INDEX messages_by_age ON messages (at);
+			CREATE INDEX waiting_by_message ON waiting (message);
+		`);
+		before.close();
+		const migrated = await open();
+		await migrated.append(posting(2, 200));
+		await migrated.acknowledge(two, 1);
+		await migrated.close();
+		const after = new DatabaseSync(path);
+		const indexes = "SELECT count(*) AS n FROM sqlite_schema WHERE sql LIKE 'CREATE INDEX%'";
+		const names = 'SELECT targets FROM messages WHERE at = 100';
+		expect(JSON.parse(String(after.prepare(names).get()?.targets))).toHaveLength(2);
+		expect(after.prepare(`${indexes} AND tbl_name IN ('messages', 'waiting')`).get()?.n).toBe(0);
+		after.exec('UPDATE messages SET targets = NULL WHERE at = 200');
+		after.close();
+		const again = await open();
+		const found = await again.expired(300, 10);
+		const rows = found.ok ? found.value.map(({ mailbox, seq }) => `${seq} ${mailbox}`) : [];
+		expect(rows.sort()).toEqual([`1 ${one}`, `2 ${one}`, `2 ${two}`].sort());
+		await again.close();
+	});
+
 	it('says in a sentence that pages of the database are damaged', async () => {
 		const store = await open();
 		for (let seq = 1; seq <= 5; seq++) await store.reserve(seq);
