@@ -9,6 +9,7 @@ import {
 	RelayClient,
 	type DeviceKeys,
 } from '../support/relay-client.ts';
+import { PushService } from '../support/push-service.ts';
 import { NO_LIMITS, RelayProcess } from '../support/relay-process.ts';
 
 const body = (text: string) => new TextEncoder().encode(text);
@@ -27,18 +28,22 @@ describe.skipIf(!NatsServer.isInstalled())('two relays on NATS', () => {
 
 	let nats: NatsServer[] = [];
 	let relays: RelayProcess[] = [];
+	let pushes: PushService;
 	beforeAll(async () => {
 		nats = await NatsServer.start(1);
+		pushes = await PushService.start();
 		const KITH_CLUSTER = nats.map(({ url }) => url).join(',');
 		const start = () =>
 			RelayProcess.start({
 				...{ KITH_CLUSTER, KITH_LIMITS: NO_LIMITS, KITH_HANDOVER_WINDOW: '10000' },
+				KITH_PUSH_HOSTS: pushes.origin,
 			});
 		relays = [await start(), await start()];
 	});
 	afterAll(async () => {
 		for (const relay of relays) await relay.stop();
 		for (const server of nats) await server.stop();
+		await pushes.stop();
 	});
 
 	const login = (keys: DeviceKeys, at: number) => RelayClient.login(relays[at]!.socketUrl, keys);
@@ -116,6 +121,68 @@ describe.skipIf(!NatsServer.isInstalled())('two relays on NATS', () => {
 			return frame.type === 'ready' ? frame.vapidKey : undefined;
 		};
 		expect(await keyOf(0)).toBe(await keyOf(1));
+	});
+
+	/** Channels of one device with a sender at each relay. */
+	const between = async (device: RelayClient) => {
+		const senders = [await login(await newDeviceKeys(), 0), await login(await newDeviceKeys(), 1)];
+		const found = async (sender: RelayClient) => ({
+			sender,
+			channel: await sender.found([await device.putAddress()]),
+		});
+		return Promise.all(senders.map(found));
+	};
+	/** Both relays have mail for it at the same moment. */
+	const commitAll = async (channels: Awaited<ReturnType<typeof between>>, epoch: number) => {
+		const commit = ({ sender, channel }: (typeof channels)[number]) =>
+			sender.request({
+				...{ type: 'commit', channel, epoch, envelope: newEnvelope(), body: body('x') },
+				...{ add: [], remove: [], welcome: null, snapshot: null },
+			});
+		const answers = await Promise.all(channels.map(commit));
+		expect(answers.map(({ type }) => type)).toEqual(['accepted', 'accepted']);
+	};
+	/** Resolves when both relays have decided whether to push for what they stored before. */
+	const decided = async () => {
+		for (const at of relays.keys()) {
+			const client = await login(await newDeviceKeys(), at);
+			const name = `decided-${at}-${newEnvelope()}`;
+			const subscription = pushes.subscription(name);
+			await client.request({ type: 'setPush', subscription });
+			const [there] = await between(client);
+			await client.received(1);
+			await client.close();
+			// A wake asks the same questions of NATS, one after the other, as those before it did.
+			await there!.sender.submit(there!.channel, body('wake up'));
+			await pushes.received(name);
+		}
+	};
+
+	it('PU-1 who is away is woken once, though mail for them lies at both relays', async () => {
+		const away = await login(await newDeviceKeys(), 1);
+		await away.request({ type: 'setPush', subscription: pushes.subscription('away') });
+		const channels = await between(away);
+		await away.received(channels.length);
+		await away.close();
+		await commitAll(channels, 1);
+		await commitAll(channels, 2);
+		await pushes.received('away');
+		await decided();
+		expect(pushes.count('away')).toBe(1);
+		for (const { sender } of channels) await sender.close();
+	});
+
+	it('PU-1 who is at one relay is not woken for what another stores', async () => {
+		const here = await login(await newDeviceKeys(), 1);
+		await here.request({ type: 'setPush', subscription: pushes.subscription('here') });
+		const channels = await between(here);
+		await here.received(channels.length);
+		await commitAll(channels, 1);
+		await here.received(2 * channels.length);
+		await decided();
+		expect(pushes.count('here')).toBe(0);
+		for (const { sender } of channels) await sender.close();
+		await here.close();
 	});
 
 	it('WH-1 whispers reach who is at another relay', async () => {
