@@ -6,35 +6,49 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from './free-port.ts';
+import { THIS_MACHINE, type Machine } from './machine.ts';
 
 const PROGRAM = 'nats-server';
 
-interface Ports {
+interface Place {
+	readonly machine: Machine;
 	readonly clients: number;
 	readonly health: number;
 	readonly routes: number;
 }
 
+/** What the monitoring of NATS tells of streams. */
+interface Streams {
+	readonly account_details?: readonly {
+		readonly stream_detail?: readonly { readonly cluster?: { readonly leader?: string } }[];
+	}[];
+}
+
 export class NatsServer {
 	readonly #directory: string;
 	readonly #configuration: string;
-	readonly #port: number;
-	readonly #health: string;
+	readonly #place: Place;
+	readonly #name: string;
 	#child: ChildProcess | undefined;
 	#exited: Promise<unknown> = Promise.resolve();
 
-	private constructor(name: string, ports: Ports, all: readonly Ports[]) {
+	private constructor(name: string, place: Place, all: readonly Place[]) {
 		this.#directory = mkdtempSync(join(tmpdir(), 'kith-nats-'));
-		this.#port = ports.clients;
-		this.#health = `http://127.0.0.1:${ports.health}/healthz`;
+		this.#name = name;
+		this.#place = place;
 		this.#configuration = join(this.#directory, 'nats.conf');
-		const routes = all.map(({ routes }) => `nats://127.0.0.1:${routes}`).join(', ');
-		const cluster = `cluster { name: kith, listen: "127.0.0.1:${ports.routes}", routes: [${routes}] }`;
+		const { listen } = place.machine;
+		const route = ({ machine, routes }: Place) => `nats://${machine.back}:${routes}`;
+		// Relays reach the servers where they reach each other, not where the test reaches them.
+		const cluster = `cluster {
+				name: kith, listen: "${place.machine.back}:${place.routes}", no_advertise: true,
+				routes: [${all.map(route).join(', ')}]
+			}`;
 		writeFileSync(
 			this.#configuration,
 			`server_name: ${name}
-			listen: "127.0.0.1:${ports.clients}"
-			http: "127.0.0.1:${ports.health}"
+			listen: "${listen}:${place.clients}"
+			http: "${listen}:${place.health}"
 			max_payload: 8MB
 			jetstream { store_dir: "${join(this.#directory, 'data')}" }
 			${all.length > 1 ? cluster : ''}`,
@@ -45,20 +59,30 @@ export class NatsServer {
 		return spawnSync(PROGRAM, ['--version']).status === 0;
 	}
 
-	/** Starts `count` servers; more than one form a cluster. Resolves when JetStream answers. */
-	static async start(count: number): Promise<NatsServer[]> {
-		const ports: Ports[] = [];
-		for (let at = 0; at < count; at++)
-			ports.push({
-				...{ clients: await freePort(), routes: await freePort(), health: await freePort() },
+	/**
+	 * Starts `count` servers, or one on each of these machines; more than one form a cluster. Resolves when they take
+	 * connections.
+	 */
+	static async start(on: number | readonly Machine[]): Promise<NatsServer[]> {
+		const machines = typeof on === 'number' ? Array<Machine>(on).fill(THIS_MACHINE) : on;
+		const places: Place[] = [];
+		for (const machine of machines)
+			places.push({
+				...{
+					machine,
+					clients: await freePort(),
+					routes: await freePort(),
+					health: await freePort(),
+				},
 			});
-		const servers = ports.map((own, at) => new NatsServer(`nats-${at}`, own, ports));
+		const servers = places.map((own, at) => new NatsServer(`nats-${at}`, own, places));
 		await Promise.all(servers.map((server) => server.restart()));
 		return servers;
 	}
 
+	/** For relays. */
 	get url(): string {
-		return `nats://127.0.0.1:${this.#port}`;
+		return `nats://${this.#place.machine.back}:${this.#place.clients}`;
 	}
 
 	get pid(): number {
@@ -69,7 +93,8 @@ export class NatsServer {
 
 	/** Starts it again on the same ports and data; resolves when it takes connections. */
 	async restart(): Promise<void> {
-		const child = spawn(PROGRAM, ['-c', this.#configuration], { stdio: 'ignore' });
+		const { program, parameters } = this.#place.machine.words(PROGRAM, ['-c', this.#configuration]);
+		const child = spawn(program, parameters, { stdio: 'ignore' });
 		this.#child = child;
 		this.#exited = new Promise((resolve) => child.on('close', resolve));
 		while (!(await this.#answers()) && child.exitCode === null);
@@ -77,10 +102,43 @@ export class NatsServer {
 
 	/** Resolves when it has caught up with the others: until then the cluster cannot spare another one. */
 	async healthy(): Promise<void> {
-		const asks = () => fetch(this.#health, { signal: AbortSignal.timeout(1000) });
+		await this.#asked('healthz', ({ ok }) => ok);
+	}
+
+	/** How many streams this one leads, as far as it knows. */
+	async leads(): Promise<number> {
+		return (await this.#leaders()).filter((leader) => leader === this.#name).length;
+	}
+
+	/** Resolves when every stream that this one knows is led by another than `former`. */
+	async elected(former: NatsServer): Promise<void> {
+		const settled = (leaders: readonly string[]) =>
+			leaders.length > 0 && leaders.every((leader) => leader !== '' && leader !== former.#name);
+		while (!settled(await this.#leaders()))
+			await new Promise((resolve) => setTimeout(resolve, 100));
+	}
+
+	async #leaders(): Promise<string[]> {
+		const { account_details: accounts = [] } = await this.#asked<Streams>(
+			'jsz?accounts=true&streams=true',
+			async (answer) => answer.ok && ((await answer.json()) as Streams),
+		);
+		return accounts.flatMap(({ stream_detail: streams = [] }) =>
+			streams.map(({ cluster }) => cluster?.leader ?? ''),
+		);
+	}
+
+	/** Asks until the answer is one that is wanted. */
+	async #asked<Wanted>(
+		what: string,
+		wanted: (answer: Response) => Wanted | false | Promise<Wanted | false>,
+	): Promise<Wanted> {
+		const { machine, health } = this.#place;
+		const url = `http://${machine.front}:${health}/${what}`;
 		for (;;) {
-			const answer = await asks().catch(() => undefined);
-			if (answer?.ok) return;
+			const answer = await fetch(url, { signal: AbortSignal.timeout(1000) }).catch(() => undefined);
+			const found = answer && (await wanted(answer));
+			if (found) return found;
 			await new Promise((resolve) => setTimeout(resolve, 50));
 		}
 	}
@@ -107,7 +165,7 @@ export class NatsServer {
 
 	#answers(): Promise<boolean> {
 		return new Promise((resolve) => {
-			const socket = connect(this.#port, '127.0.0.1');
+			const socket = connect(this.#place.clients, this.#place.machine.front);
 			const settle = (answers: boolean) => {
 				socket.destroy();
 				// What refuses at once would be asked a thousand times.

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { freePort } from './free-port.ts';
+import { THIS_MACHINE, type Machine } from './machine.ts';
 
 const MAIN = fileURLToPath(new URL('../../server/main.ts', import.meta.url));
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
@@ -26,20 +27,25 @@ export const NO_LIMITS = JSON.stringify({
 export class RelayProcess {
 	readonly dataDirectory: string;
 	readonly #environment: Readonly<Record<string, string>>;
+	readonly #machine: Machine;
 	#child: ChildProcess | undefined;
 	#exited: Promise<number | string> = Promise.resolve(0);
 	#port = 0;
 	/** Everything the process wrote, over all its lives. */
 	output = '';
 
-	private constructor(environment: Readonly<Record<string, string>>) {
+	private constructor(environment: Readonly<Record<string, string>>, machine: Machine) {
 		this.dataDirectory = mkdtempSync(join(tmpdir(), 'kith-relay-'));
 		this.#environment = environment;
+		this.#machine = machine;
 	}
 
 	/** Starts a relay; `environment` adds to and overrides the settings of tests. */
-	static async start(environment: Readonly<Record<string, string>> = {}): Promise<RelayProcess> {
-		const relay = new RelayProcess(environment);
+	static async start(
+		environment: Readonly<Record<string, string>> = {},
+		machine: Machine = THIS_MACHINE,
+	): Promise<RelayProcess> {
+		const relay = new RelayProcess(environment, machine);
 		relay.#port = Number(environment.PORT ?? (await freePort()));
 		await relay.restart();
 		return relay;
@@ -47,11 +53,11 @@ export class RelayProcess {
 
 	/** `http://127.0.0.1:port`, the same over restarts. */
 	get origin(): string {
-		return `http://127.0.0.1:${this.#port}`;
+		return `http://${this.#machine.front}:${this.#port}`;
 	}
 
 	get socketUrl(): string {
-		return `ws://127.0.0.1:${this.#port}/v1/socket`;
+		return `ws://${this.#machine.front}:${this.#port}/v1/socket`;
 	}
 
 	get pid(): number {
@@ -74,11 +80,12 @@ export class RelayProcess {
 
 	/** Starts it again on the same port and data. Call it only while no process runs. */
 	async restart(): Promise<void> {
-		const child = spawn(NODE, [MAIN], {
+		const { program, parameters } = this.#machine.words(NODE, [MAIN]);
+		const child = spawn(program, parameters, {
 			cwd: ROOT,
 			env: {
 				...process.env,
-				...{ KITH_DATA: this.dataDirectory, KITH_HOST: '127.0.0.1', KITH_LOG: 'warn' },
+				...{ KITH_DATA: this.dataDirectory, KITH_HOST: this.#machine.listen, KITH_LOG: 'warn' },
 				...this.#environment,
 				PORT: String(this.#port),
 			},
