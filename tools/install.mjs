@@ -57,11 +57,13 @@ function installDebian(/** @type {string[]} */ packages) {
 	run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], quiet);
 }
 
-/** Debian's packages of other servers that the tests run, and the file that shows that each is there. */
+/** Debian's packages of other programs that the tests run, and the file that shows that each is there. */
 const SERVERS = {
 	coturn: '/usr/bin/turnserver',
 	caddy: '/usr/bin/caddy',
 	'nats-server': '/usr/sbin/nats-server',
+	// Makes the network in which machines are cut off from each other.
+	iproute2: '/sbin/ip',
 };
 
 /** Servers for the tests, where installing them does not also start them as services. Without them tests are skipped. */

@@ -1,10 +1,10 @@
 // Mailboxes in JetStream: a row is one message of one subject, its number the place in the stream. There is no
 // consumer per mailbox; the next row is asked for by subject, and what was acknowledged is deleted by number.
-import { createHash } from 'node:crypto';
 import * as cborg from 'cborg';
 import { DELIVERY_KINDS } from '../../src/protocol/frames.ts';
 import type { DeviceId, MailboxSeq } from '../../src/protocol/ids.ts';
 import type { ExpiredMessage, Message, StoredMessage } from '../relay/ports.ts';
+import { Recent } from '../relay/recent.ts';
 import type { MailboxQuota } from './memory-store.ts';
 import { allShards, shardOf, type StreamMessage, type Streams } from './nats-streams.ts';
 
@@ -15,6 +15,8 @@ import { allShards, shardOf, type StreamMessage, type Streams } from './nats-str
 export const NUMBERS_PER_ROW = 4096;
 /** Mailboxes whose use, and whose rows that were read, are kept in memory. */
 const MAX_KNOWN = 100_000;
+/** Messages of a mailbox by which copies are known: a sender that got no answer sends again within seconds. */
+const KNOWN_MESSAGES = 4096;
 export const TALLY = 'Kith-Tally';
 const NO_TALLY = { messages: 0, bytes: 0 };
 
@@ -32,6 +34,14 @@ interface Known {
 	gone: Tally;
 }
 
+/** What was read of a mailbox since its device came. */
+interface Read {
+	/** Not acknowledged yet, oldest first, and complete. */
+	readonly rows: StreamMessage[];
+	/** The place of the first copy of each message. */
+	readonly places: Recent<string, number>;
+}
+
 type Columns = [kind: number, ...Pick5, body: Uint8Array];
 type Pick5 = [Message['sender'], Message['envelope'], Message['channel'], number, number];
 
@@ -39,8 +49,7 @@ export class Mail {
 	readonly #streams: Streams;
 	readonly #quota: MailboxQuota;
 	readonly #known = new Map<DeviceId, Known>();
-	/** Rows that were read and not acknowledged, oldest first: complete, where a mailbox is in here. */
-	readonly #read = new Map<DeviceId, StreamMessage[]>();
+	readonly #read = new Map<DeviceId, Read>();
 
 	constructor(streams: Streams, quota: MailboxQuota) {
 		this.#streams = streams;
@@ -52,8 +61,7 @@ export class Mail {
 		const shard = shardOf(mailbox);
 		const subject = `kith.box.${shard}.${mailbox}`;
 		if (await this.#streams.last(streamOf(mailbox), subject)) return true;
-		if (create)
-			await this.#streams.publish(subject, new Uint8Array(0), { id: subject, expected: 0 });
+		if (create) await this.#streams.publish(subject, new Uint8Array(0));
 		return create;
 	}
 
@@ -64,7 +72,7 @@ export class Mail {
 		return this.#fits(await this.#knownOf(mailbox), size);
 	}
 
-	/** False when there is no room. The same message again is stored once. */
+	/** False when there is no room. The same message again is {@link read} once. */
 	async append(mailbox: DeviceId, message: Message): Promise<boolean> {
 		if (!(await this.hasRoom(mailbox, message.body.length))) return false;
 		const known = await this.#knownOf(mailbox);
@@ -72,13 +80,10 @@ export class Mail {
 		const { sender, envelope, kind, channel, epoch, at, body } = message;
 		const place = DELIVERY_KINDS.indexOf(kind);
 		const columns: Columns = [place, sender, envelope, channel, epoch, at, body];
-		const { duplicate } = (await this.#streams.publish(subjectOf(mailbox), cborg.encode(columns), {
-			id: createHash('sha256')
-				.update(mailbox + sender + envelope + kind)
-				.digest('base64url'),
-			note: [TALLY, `${tally.messages} ${tally.bytes}`],
-		})) ?? { duplicate: true };
-		if (!duplicate) known.newest = tally;
+		await this.#streams.publish(subjectOf(mailbox), cborg.encode(columns), [
+			[TALLY, `${tally.messages} ${tally.bytes}`],
+		]);
+		known.newest = tally;
 		return true;
 	}
 
@@ -88,7 +93,9 @@ export class Mail {
 		room: { rows: number; bytes: number },
 	): Promise<StoredMessage[]> {
 		const page: StoredMessage[] = [];
-		const rows = after === 0 ? [] : this.#read.get(mailbox);
+		const before = this.#read.get(mailbox);
+		const places = before?.places ?? new Recent<string, number>(KNOWN_MESSAGES);
+		const read: Read | undefined = after === 0 ? { rows: [], places } : before;
 		let bytes = 0;
 		let place = Math.floor(after / NUMBERS_PER_ROW);
 		while (page.length < room.rows && (page.length === 0 || bytes < room.bytes)) {
@@ -96,17 +103,22 @@ export class Mail {
 			if (!row) break;
 			const message = messageOf(row);
 			place = row.seq;
+			if (read && !isNew(read, message, row.seq)) {
+				// Its first copy is among those that were read; left behind, this one is met again at the next login.
+				this.#streams.remove(streamOf(mailbox), row.seq).catch(() => undefined);
+				continue;
+			}
 			bytes += message.body.length;
 			page.push({ seq: numberOf(row), message });
-			rows?.push(row);
+			read?.rows.push(row);
 		}
-		if (after === 0 && rows) this.#remember(mailbox, rows);
+		if (after === 0 && read) this.#remember(mailbox, read);
 		return page;
 	}
 
 	async acknowledge(mailbox: DeviceId, seq: MailboxSeq): Promise<void> {
 		const place = Math.floor(seq / NUMBERS_PER_ROW);
-		const rows = this.#read.get(mailbox);
+		const rows = this.#read.get(mailbox)?.rows;
 		if (!rows) return this.#acknowledgeUnread(mailbox, place);
 		const gone: Promise<unknown>[] = [];
 		for (let row = rows[0]; row && row.seq <= place; row = rows[0]) {
@@ -161,9 +173,9 @@ export class Mail {
 		if (known) known.gone = tallyOf(row);
 	}
 
-	#remember(mailbox: DeviceId, rows: StreamMessage[]): void {
+	#remember(mailbox: DeviceId, read: Read): void {
 		if (this.#read.size >= MAX_KNOWN) this.#read.clear();
-		this.#read.set(mailbox, rows);
+		this.#read.set(mailbox, read);
 	}
 
 	async #knownOf(mailbox: DeviceId): Promise<Known> {
@@ -188,6 +200,14 @@ export class Mail {
 	#next(mailbox: DeviceId, place: number): Promise<StreamMessage | undefined> {
 		return this.#streams.next(streamOf(mailbox), place, subjectOf(mailbox));
 	}
+}
+
+/** False for a copy of what is at another place. */
+function isNew({ places }: Read, { sender, envelope, kind }: Message, place: number): boolean {
+	const message = `${sender} ${envelope} ${kind}`;
+	const first = places.get(message);
+	if (first === undefined) places.set(message, place);
+	return first === undefined || first === place;
 }
 
 const streamOf = (mailbox: DeviceId) => `KITH_MAIL_${shardOf(mailbox)}`;

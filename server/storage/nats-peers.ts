@@ -63,12 +63,11 @@ export class NatsPeers implements Peers {
 		const [stream, subject] = [`KITH_MAIL_${shard}`, `kith.box.${shard}.${mailbox}`];
 		try {
 			const before = await this.#streams.last(stream, subject);
-			const id = randomUUID();
-			const note = [RELAY, this.#name] as const;
-			const stored = await this.#streams.publish(subject, new Uint8Array(0), { id, note });
+			const notes = [[RELAY, this.#name]] as const;
+			const seq = await this.#streams.publish(subject, new Uint8Array(0), notes);
 			// Left behind it takes some room, and means nothing.
 			if (before) this.#streams.remove(stream, before.seq).catch(() => undefined);
-			return { ok: true, value: (stored?.seq ?? 0) * NUMBERS_PER_ROW };
+			return { ok: true, value: seq * NUMBERS_PER_ROW };
 		} catch (error) {
 			if (error instanceof Unavailable) return { ok: false, error: 'busy' };
 			throw error;

@@ -10,13 +10,10 @@ const REQUEST_TIMEOUT = 2000;
 const GIVE_UP_AFTER = 6000;
 const RETRY_FIRST = 25;
 const RETRY_MOST = 400;
-/** Within this time the same message is stored once, ms. */
-const DUPLICATE_WINDOW = 120_000;
 /** A row of a mailbox is a frame at most, a commit in progress up to three of them. */
 const LEAST_PAYLOAD = 4 * 1024 * 1024;
 const FIRST_CONNECTION = 10_000;
 const NOT_FOUND = 10_037;
-const WRONG_LAST = 10_071;
 const SEQUENCE_NOT_FOUND = 10_043;
 const STREAM_NOT_FOUND = 10_059;
 
@@ -43,7 +40,6 @@ interface ApiAnswer {
 		readonly time: string;
 	};
 	readonly seq?: number;
-	readonly duplicate?: boolean;
 }
 
 /** What NATS tells of a stream, as far as we ask. */
@@ -163,33 +159,34 @@ export class Streams {
 		const common = { storage: 'file', retention: 'limits', discard: 'new', num_replicas: replicas };
 		for (const shard of allShards) {
 			const limits = { max_consumers: -1, max_msgs: -1, max_age: 0, max_msg_size: -1 };
-			const window = { duplicate_window: DUPLICATE_WINDOW * 1e6 };
 			await this.#create(`KITH_MAIL_${shard}`, {
 				...{ subjects: [`kith.mail.${shard}.>`, `kith.box.${shard}.>`], max_msgs_per_subject: -1 },
 				max_bytes: maxBytes === null ? -1 : Math.floor(maxBytes / SHARDS),
-				...{ ...common, ...limits, ...window },
+				...{ ...common, ...limits },
 			});
 			await this.#create(`KITH_STATE_${shard}`, {
-				...{ subjects: [`kith.state.${shard}.>`], max_msgs_per_subject: 1, max_bytes: -1 },
-				...{ ...common, ...limits, ...window },
+				...{ subjects: [`kith.state.${shard}.>`], max_msgs_per_subject: -1, max_bytes: -1 },
+				...{ ...common, ...limits },
 			});
 		}
 	}
 
-	/** Stores one message; undefined when `expected` is not the last of its subject. The same `id` is stored once. */
+	/**
+	 * Stores one message, with headers of ours, and returns its number. Where an answer was lost it may be stored twice.
+	 * Nothing is left for NATS to decide: before 2.9.21 a cluster checks an expected number only before it proposes a
+	 * message, so that two writers may both succeed (nats-server #4320), and whatever replicas refuse when they apply it
+	 * can make them differ (#5794).
+	 */
 	async publish(
 		subject: string,
 		data: Uint8Array,
-		{ id, expected, note }: { id: string; expected?: number; note?: readonly [string, string] },
-	): Promise<{ seq: number; duplicate: boolean } | undefined> {
+		notes: readonly (readonly [name: string, value: string])[] = [],
+	): Promise<number> {
 		const noted = this.#newHeaders();
-		noted.set('Nats-Msg-Id', id);
-		if (expected !== undefined) noted.set('Nats-Expected-Last-Subject-Sequence', `${expected}`);
-		if (note) noted.set(...note);
+		for (const [name, value] of notes) noted.set(name, value);
 		const answer = await this.#ask(subject, data, noted);
-		if (answer.error?.err_code === WRONG_LAST) return undefined;
 		if (answer.error) throw new Unavailable(answer.error.description, true);
-		return { seq: answer.seq ?? 0, duplicate: answer.duplicate === true };
+		return answer.seq ?? 0;
 	}
 
 	/** The newest message of a subject. */
@@ -209,6 +206,12 @@ export class Streams {
 			return false;
 		if (answer.error) throw new Unavailable(answer.error.description, true);
 		return true;
+	}
+
+	/** Deletes what a subject has with numbers below `seq`. */
+	async purge(stream: string, subject: string, seq: number): Promise<void> {
+		const answer = await this.#api(`STREAM.PURGE.${stream}`, { filter: subject, seq });
+		if (answer.error) throw new Unavailable(answer.error.description, true);
 	}
 
 	async #get(stream: string, query: object): Promise<StreamMessage | undefined> {
@@ -272,9 +275,7 @@ export class Streams {
 }
 
 /** An election is under way: the same question gets another answer soon. */
-function isPassing({ error, duplicate, seq }: ApiAnswer): boolean {
-	// NATS 2.9 calls a message known from the moment that it was proposed; until it has a number it may still be lost.
-	if (duplicate && !seq) return true;
+function isPassing({ error }: ApiAnswer): boolean {
 	return error?.code === 503 && error.err_code !== 10_077 && error.err_code !== 10_047;
 }
 

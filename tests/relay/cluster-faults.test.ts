@@ -1,6 +1,6 @@
 // Three relays on three NATS servers under load: each is killed in turn, then all are started anew one by one; what was
-// accepted is there afterwards, and nothing is stored twice. FAULTS says how much of it is done: what was seen of NATS
-// 2.9.10 when its servers are cut off stands in server/README.md.
+// accepted is there afterwards, and nothing comes twice to who was away. FAULTS says how much of it is done: what was seen
+// of NATS 2.9.10 when its servers are cut off stands in server/README.md.
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { ClusterTraffic, expectNothingLost } from '../support/cluster-traffic.ts';
 import { NatsServer } from '../support/nats-server.ts';
