@@ -32,6 +32,39 @@ describe('mailboxes', () => {
 		expect(all).toEqual([...new Set(all)].sort((a, b) => a - b));
 	});
 
+	it('HS-7 a known device and its mail come in with one trip to the store', async () => {
+		const { room, alice, bob, channel } = await twoPeople();
+		await bob.vanish();
+		await alice.submit(channel);
+		await settle();
+		room.store.hold = true;
+		const login = bob.login();
+		await expect.poll(() => room.store.queued).toBe(2);
+		room.store.flush();
+		await login;
+		expect(bob.deliveries.at(-1)?.kind).toBe('message');
+		expect(room.store.queued).toBe(0);
+	});
+
+	it('MB-4 mail that is stored while its device logs in comes once, and in order', async () => {
+		const { room, alice, bob, channel } = await twoPeople();
+		await bob.vanish();
+		await alice.submit(channel);
+		await settle();
+		room.store.hold = true;
+		const login = bob.login();
+		await expect.poll(() => room.store.queued).toBe(2);
+		void alice.submit(channel); // after the first page was asked for, and before the device is there
+		await expect.poll(() => room.store.queued).toBe(3);
+		room.store.hold = false;
+		room.store.flush();
+		await login;
+		await settle();
+		const messages = bob.deliveries.filter(({ kind }) => kind === 'message');
+		expect(messages).toHaveLength(2);
+		expect(seqs(bob)).toEqual([...new Set(seqs(bob))].sort((x, y) => x - y));
+	});
+
 	it('MB-2 a message to a device that acknowledges in time is accepted and never written', async () => {
 		const { room, alice, bob, channel } = await twoPeople();
 		const answer = await alice.submit(channel);
@@ -263,21 +296,22 @@ describe('mailboxes', () => {
 
 	it('keeps the order when mail is stored while the last page is being read', async () => {
 		const { room, alice, bob, channel } = await twoPeople();
-		const sent = [newEnvelope(), newEnvelope(), newEnvelope()];
+		const sent = [newEnvelope(), newEnvelope(), newEnvelope(), newEnvelope()];
 		await bob.vanish();
 		await alice.submit(channel, sent[0]);
 		room.store.hold = true;
 		const arriving = bob.login();
-		while (bob.connection.of('ready').length === 0) {
-			room.store.flush();
-			await settle();
-		}
-		// The first page is asked for and not yet read; now more mail comes in.
+		// Mail that comes in during the login makes it ask once more.
+		await expect.poll(() => room.store.queued).toBe(2);
 		await alice.submit(channel, sent[1]);
+		room.store.flush();
+		await bob.connection.until(({ type }) => type === 'ready');
+		// The page is asked for and not yet read; now more mail comes in.
+		await alice.submit(channel, sent[2]);
 		expect(room.store.queued).toBe(2);
 		room.store.flush(1);
 		await settle();
-		await alice.submit(channel, sent[2]);
+		await alice.submit(channel, sent[3]);
 		room.store.hold = false;
 		room.store.flush();
 		await arriving;

@@ -98,6 +98,13 @@ export class ConnectedMailbox {
 	}
 }
 
+/** The first page of a mailbox that is not connected yet. */
+interface Ahead {
+	readonly page: Promise<StoreResult<readonly StoredMessage[]>>;
+	/** Rows were stored since. */
+	stale: boolean;
+}
+
 export interface MailboxCounts {
 	/** Postings that needed no disk. */
 	handedOver: number;
@@ -119,6 +126,8 @@ export class Mailboxes {
 	readonly #config: RelayConfig;
 	readonly #sequence: Sequence;
 	readonly #connected = new Map<DeviceId, ConnectedMailbox>();
+	/** Of devices that are logging in. */
+	readonly #ahead = new Map<DeviceId, Ahead>();
 	readonly #windows: Deadlines<Pending>;
 	readonly #doubts: Deadlines<ConnectedMailbox>;
 	readonly #writes = new Set<Promise<void>>();
@@ -147,11 +156,29 @@ export class Mailboxes {
 		return this.#connected.get(id);
 	}
 
+	/**
+	 * Reads the first page of a device that is about to come in, together with whatever else is asked of the store in
+	 * this turn. To be followed by {@link attach}, or by {@link forgetAhead}.
+	 */
+	readAhead(id: DeviceId): void {
+		// What is in flight on another connection has yet to be written, and where relays share a store so has the login.
+		if (this.#connected.has(id) || this.#ahead.has(id) || this.#ports.peers) return;
+		const room = { rows: PAGE_ROWS, bytes: MAX_BYTES_IN_FLIGHT };
+		this.#ahead.set(id, { page: this.#ports.store.read(id, 0, room), stale: false });
+	}
+
+	/** The device did not come in after all. */
+	forgetAhead(id: DeviceId): void {
+		this.#ahead.delete(id);
+	}
+
 	/** Connects a device's mailbox: what waits is sent first, in order (SPEC HS-7). */
 	attach(id: DeviceId, receiver: Receiver, base: MailboxSeq = 0): ConnectedMailbox {
 		const box = new ConnectedMailbox(id, receiver, base);
+		const ahead = this.#ahead.get(id);
+		this.#ahead.delete(id);
 		this.#connected.set(id, box);
-		this.#pump(box);
+		this.#pump(box, ahead?.stale ? undefined : ahead?.page);
 		return box;
 	}
 
@@ -192,6 +219,8 @@ export class Mailboxes {
 
 	/** The store holds, or is about to hold, new rows for this mailbox that were not handed over. */
 	stored(id: DeviceId): void {
+		const ahead = this.#ahead.get(id);
+		if (ahead) ahead.stale = true;
 		const box = this.#connected.get(id);
 		if (!box) return;
 		box.live = false;
@@ -359,7 +388,7 @@ export class Mailboxes {
 	}
 
 	/** Sends the next page from the store, until nothing is left there; then the device is live. */
-	#pump(box: ConnectedMailbox): void {
+	#pump(box: ConnectedMailbox, ahead?: Ahead['page']): void {
 		if (box.live || box.reading || !box.hasRoom || this.#connected.get(box.id) !== box) return;
 		box.reading = true;
 		box.stale = false;
@@ -367,7 +396,8 @@ export class Mailboxes {
 			rows: Math.min(PAGE_ROWS, MAX_IN_FLIGHT - box.inFlight.length),
 			bytes: MAX_BYTES_IN_FLIGHT - box.bytesInFlight,
 		};
-		void this.#ports.store.read(box.id, box.delivered, room).then((page) => {
+		const reading = ahead ?? this.#ports.store.read(box.id, box.delivered, room);
+		void reading.then((page) => {
 			box.reading = false;
 			if (this.#connected.get(box.id) !== box) return;
 			if (!page.ok) this.#ports.clock.schedule(READ_RETRY, () => this.#pump(box));

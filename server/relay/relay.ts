@@ -351,7 +351,17 @@ export class Relay implements SessionHost, PeerHost {
 		const device = await this.#ports.verify(deviceKey, session.statement(deviceKey), signature);
 		if (!session.isEntering) return;
 		if (!device) return session.end('login-failed');
-		const known = await this.#ports.store.openMailbox(device, false);
+		try {
+			await this.#enter(session, device);
+		} finally {
+			this.#mailboxes.forgetAhead(device);
+		}
+	}
+
+	async #enter(session: Session, device: DeviceId): Promise<void> {
+		const opening = this.#ports.store.openMailbox(device, false);
+		this.#mailboxes.readAhead(device); // in one trip: when all come back at once, each one counts
+		const known = await opening;
 		if (!session.isEntering) return;
 		if (!known.ok) return session.end('busy', 1000);
 		if (!known.value) {
