@@ -17,7 +17,7 @@ import type {
 import { Sequence } from './sequence.ts';
 
 /** Messages and bytes that one device may have unacknowledged; beyond that its mail waits in the store. */
-const MAX_IN_FLIGHT = 512;
+const MAX_IN_FLIGHT = 1024;
 const MAX_BYTES_IN_FLIGHT = 2 * 1024 * 1024;
 /** Rows of one read: small enough that one returning device does not hold up the store for the others. */
 const PAGE_ROWS = 128;

@@ -53,7 +53,7 @@ interface Batch {
  * Envelopes in one transaction: enough to make writing cheap, and a quarter of what the relay sends ahead (SPEC MB-8), so
  * that while one batch is written the next is there to be opened, and more is on its way.
  */
-const BATCH = 128;
+const BATCH = 256;
 /** Unreadable messages of one epoch after which a group has come apart: one or two are merely damaged. */
 const MOST_UNREADABLE_TOGETHER = 6;
 
