@@ -13,6 +13,9 @@ const RETRY_MOST = 400;
 /** A row of a mailbox is a frame at most, a commit in progress up to three of them. */
 const LEAST_PAYLOAD = 4 * 1024 * 1024;
 const FIRST_CONNECTION = 10_000;
+/** Servers that start together find each other one by one; how long a stream waits for enough of them, ms. */
+const ENOUGH_SERVERS_WITHIN = 30_000;
+const TOO_FEW_SERVERS = 10_005;
 const NOT_FOUND = 10_037;
 const SEQUENCE_NOT_FOUND = 10_043;
 const STREAM_NOT_FOUND = 10_059;
@@ -246,8 +249,14 @@ export class Streams {
 	async #create(name: string, config: object): Promise<void> {
 		const found = await this.#api(`STREAM.INFO.${name}`, {});
 		if (!found.error) return;
-		const { error } = await this.#api(`STREAM.CREATE.${name}`, { name, ...config });
-		if (error) throw new Error(`NATS does not make the stream ${name}: ${error.description}.`);
+		const until = performance.now() + ENOUGH_SERVERS_WITHIN;
+		for (;;) {
+			const { error } = await this.#api(`STREAM.CREATE.${name}`, { name, ...config });
+			if (!error) return;
+			if (error.err_code !== TOO_FEW_SERVERS || performance.now() > until)
+				throw new Error(`NATS does not make the stream ${name}: ${error.description}.`);
+			await new Promise((resolve) => setTimeout(resolve, RETRY_MOST));
+		}
 	}
 
 	#api(call: string, query: object): Promise<ApiAnswer> {

@@ -66,6 +66,18 @@ describe.skipIf(!NatsServer.isInstalled())('the operator of relays on NATS', () 
 		await relay.stop();
 	});
 
+	it('may start the relay before all servers of the cluster are there', async () => {
+		nats = await NatsServer.start(3);
+		await nats[2]?.kill('SIGKILL');
+		const starting = RelayProcess.start({ KITH_CLUSTER: cluster() });
+		// Not before somebody saw that the cluster is one server short.
+		await expect.poll(() => asked(cluster()), PATIENT).toMatch(/^WRONG|^doubt/);
+		await nats[2]?.restart();
+		const relay = await starting;
+		await expect.poll(() => asked(cluster()), PATIENT).toMatch(/^ok +NATS: 3 .*: 3$/);
+		await relay.stop();
+	});
+
 	it('is told by the doctor what does not work, with the mend', async () => {
 		const port = await freePort();
 		const alone = `nats://127.0.0.1:${port}`;
