@@ -255,6 +255,17 @@ test('one of two sides begins, and not again before a quarter of a minute', () =
 	expect(received.filter((each) => each === `connect ${other}`)).toHaveLength(begins ? 2 : 0);
 });
 
+test('a link that opens and proves nothing is tried again while there are attempts', () => {
+	const last = 'zzzzzzzzzzzzzzzzzzzzzA' as DeviceId; // so that this side begins
+	const attempts = () => received.filter((each) => each === `connect ${last}`).length;
+	mesh.want(last);
+	handlers?.opened(new Wire(last).link);
+	clock.advance(4_000);
+	expect(attempts()).toBe(2);
+	clock.advance(60_000);
+	expect(attempts()).toBe(3);
+});
+
 describe('delivery', () => {
 	test('PE-4 what is not acknowledged within 2 s goes through the relay with the same envelope id', async () => {
 		const wire = await approach();

@@ -117,7 +117,8 @@ class Mesh implements PeerMesh {
 
 	/** Signalling goes by whispers, and a whisper may be lost: an attempt that leads nowhere is made again. */
 	#tryToLink(device: DeviceId, peers: PeerLinks, attempt = 1): void {
-		if (!this.#started || this.#links.has(device)) return;
+		// A link that opened and proved nothing leads nowhere too: attempts that crossed may have ended at one side.
+		if (!this.#started || this.isLinked(device)) return;
 		peers.connect(device);
 		if (attempt === ATTEMPTS) return;
 		this.#ports.clock.schedule(OPENS_WITHIN, () => this.#tryToLink(device, peers, attempt + 1));

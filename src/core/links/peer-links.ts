@@ -84,6 +84,8 @@ class ActivePeer {
 	readonly #peer: WhisperingPeer;
 	readonly #handlers: PeerHandlers;
 	readonly #self: DeviceId;
+	/** The newest attempt of this side for each device. */
+	readonly #attempts = new Map<DeviceId, DataConnection>();
 
 	constructor(self: DeviceId, handlers: PeerHandlers, iceServers: readonly IceServer[]) {
 		this.#self = self;
@@ -106,7 +108,11 @@ class ActivePeer {
 	}
 
 	connect(device: DeviceId): void {
-		this.#adopt(this.#peer.connect(peerId(device), { serialization: 'raw', reliable: true }));
+		// Were both to open, each side might keep another one.
+		this.#attempts.get(device)?.close();
+		const attempt = this.#peer.connect(peerId(device), { serialization: 'raw', reliable: true });
+		this.#attempts.set(device, attempt);
+		this.#adopt(attempt);
 	}
 
 	receiveSignal(from: DeviceId, payload: string): void {
@@ -124,14 +130,20 @@ class ActivePeer {
 	}
 
 	#adopt(connection: DataConnection): void {
-		const giveUp = setTimeout(() => connection.close(), OPENS_WITHIN);
 		let link: PeerLink | undefined;
 		const ended = () => {
 			clearTimeout(giveUp);
+			const device = deviceOf(connection.peer);
+			if (this.#attempts.get(device) === connection) this.#attempts.delete(device);
 			const was = link;
 			link = undefined;
 			if (was) this.#handlers.closed(was);
 		};
+		// One that never opened says nothing when it is closed.
+		const giveUp = setTimeout(() => {
+			connection.close();
+			ended();
+		}, OPENS_WITHIN);
 		connection.on('open', () => {
 			clearTimeout(giveUp);
 			link = openLink(connection);
