@@ -16,7 +16,7 @@ interface World {
 
 /** Not failures: a page left while it loads code for later, and a direct path that could not be had. */
 const FIREFOX_SAYS =
-	/error loading dynamically imported module|A ServiceWorker intercepted the request|was interrupted while the page was loading|^WebRTC: ICE failed|can’t establish a connection/;
+	/error loading dynamically imported module|Unable to preload CSS|A ServiceWorker intercepted the request|was interrupted while the page was loading|^WebRTC: ICE failed|can’t establish a connection/;
 
 export const test = base.extend<World>({
 	// Playwright reads which fixtures this one needs from its first parameter: none.

@@ -112,10 +112,12 @@ export class Window {
 		await this.find(css, text);
 	}
 
-	/** Everything on screen, for a report. */
+	/** What is on screen and in the composer, for a report. */
 	async shown(): Promise<string> {
-		const body = await textOf(await this.driver.findElement(By.css('body')));
-		return `--- ${await this.driver.getCurrentUrl()}\n${body}`;
+		const read = 'return [document.body.innerText, document.querySelector("textarea")?.value]';
+		const [body, written] = await this.driver.executeScript<[string, string | null]>(read);
+		const lines = body.replace(/\s*\n\s*/g, ' / ').slice(0, 1500);
+		return `--- ${await this.driver.getCurrentUrl()}\n${lines}\nin the composer: ${written ?? 'no composer'}`;
 	}
 
 	async close(): Promise<void> {
