@@ -98,6 +98,9 @@ export function lendPeerLinks(port: MessagePort, load: () => Promise<PeerLinks>)
 	const numbers = new Map<PeerLink, number>();
 	let next = 0;
 	let peers: Promise<PeerLinks> | undefined;
+	/** How the engine wants it to run, and how it runs. */
+	let wanted: Extract<ToPage, { type: 'start' }> | undefined;
+	let begun: typeof wanted;
 	const tell = (message: ToWorker) => port.postMessage(message);
 
 	const handlers: PeerHandlers = {
@@ -129,15 +132,29 @@ export function lendPeerLinks(port: MessagePort, load: () => Promise<PeerLinks>)
 		tell({ type: 'sent', link: number, bytes: bytes.length });
 	}
 
+	/** Its code; what could not be loaded is tried again by the next message. */
+	function loaded(): Promise<PeerLinks> {
+		peers ??= load().catch((error: unknown) => {
+			peers = undefined;
+			throw error;
+		});
+		return peers;
+	}
+
 	async function take(message: ToPage): Promise<void> {
 		if (message.type === 'send') return send(message.link, message.bytes);
 		if (message.type === 'close') return links.get(message.link)?.close();
-		const loaded = await (peers ??= load());
-		if (message.type === 'start') loaded.start(message.self, handlers, message.iceServers);
-		if (message.type === 'connect') loaded.connect(message.device);
-		if (message.type === 'signal') loaded.receiveSignal(message.from, message.payload);
-		if (message.type === 'stop') loaded.stop();
+		if (message.type === 'start') wanted = message;
+		if (message.type === 'stop') wanted = undefined;
+		const room = await loaded();
+		// Whichever message comes first once the code is there: an earlier one may have found none.
+		if (wanted && wanted !== begun) room.start(wanted.self, handlers, wanted.iceServers);
+		if (!wanted && begun) room.stop();
+		begun = wanted;
+		if (message.type === 'connect') room.connect(message.device);
+		if (message.type === 'signal') room.receiveSignal(message.from, message.payload);
 	}
 
-	port.onmessage = ({ data }) => void take(data as ToPage);
+	// Without its code there is no direct path for now, and the relay carries on.
+	port.onmessage = ({ data }) => void take(data as ToPage).catch(() => undefined);
 }
