@@ -40,6 +40,7 @@ export class MessageWindow {
 	open(position: Position | undefined): Promise<void> {
 		return this.#run(async () => {
 			this.#following = position === undefined;
+			this.#touched = new Set();
 			const page = await this.#client.messages(
 				this.#id,
 				position === undefined
@@ -48,6 +49,8 @@ export class MessageWindow {
 			);
 			this.#replace(page);
 			this.state = 'ready';
+			// What changed since the page was read may not be in it.
+			if (this.#touched === undefined || this.#touched.size > 0) void this.refresh([]);
 		});
 	}
 
@@ -212,6 +215,7 @@ export class MessageWindow {
 	#run(step: () => Promise<void>): Promise<void> {
 		this.#queue = this.#queue.then(step).catch(() => {
 			this.#refreshWaits = false;
+			this.#touched = undefined;
 			if (this.messages.length === 0) this.state = 'failed';
 		});
 		return this.#queue;

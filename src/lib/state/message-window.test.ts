@@ -33,6 +33,47 @@ test('opens at the end, and at the first unread message', async () => {
 	expectContiguous(window);
 });
 
+test('a message that comes while the window opens is in it', async () => {
+	const { client, id } = await conversation(3);
+	let read = false;
+	const window: MessageWindow = new MessageWindow(
+		{
+			messages: async (...asked) => {
+				const page = await client.messages(...asked);
+				if (read) return page;
+				read = true;
+				client.receive(id, '3'); // when the page was read, and before the window has it
+				void window.refresh();
+				return page;
+			},
+			messagesAt: (...asked) => client.messagesAt(...asked),
+		},
+		id,
+	);
+	await window.open(undefined);
+	await window.settled();
+	expect(texts(window)).toEqual(['0', '1', '2', '3']);
+});
+
+test('what changed while the store did not answer is there with the next change', async () => {
+	const { client, id } = await conversation(3);
+	let broken = false;
+	const window = new MessageWindow(
+		{
+			messages: (...asked) => client.messages(...asked),
+			messagesAt: (...asked) =>
+				broken ? Promise.reject(new Error('gone')) : client.messagesAt(...asked),
+		},
+		id,
+	);
+	await window.open(undefined);
+	broken = true;
+	await window.refresh([client.receive(id, '3').position]);
+	broken = false;
+	await window.refresh([client.receive(id, '4').position]);
+	expect(texts(window)).toEqual(['0', '1', '2', '3', '4']);
+});
+
 test('scrolling back and forth through 5,000 messages never holds more than a bound', async () => {
 	const { window } = await conversation(5000);
 	await window.open(undefined);
