@@ -130,6 +130,9 @@ const unlinkOne: Action<Town> = async (town) => {
 	const [by, gone] = [random.pick(devices), random.pick(devices)];
 	const left = devices.filter((device) => !device.isBlank && !unwanted.has(device));
 	if (by === gone || !isUsable(by) || gone.isBlank || left.length < 2 || unwanted.has(gone)) return;
+	// One takes out what is in the list that one sees: a device that has just come may not be in it yet.
+	const listed = await by.client.devices();
+	if (!listed.some(({ device }) => device === gone.identity.device)) return;
 	await by.client.removeDevice(gone.identity.device);
 	unwanted.set(gone, by);
 	tell(town, by, 'takes out', gone.name);
