@@ -74,8 +74,7 @@ async function conversation(ana: Person, ben: Person): Promise<string[]> {
 	await ben.send('أراك في المحطة 🚂');
 	await expect(ana.message('أراك في المحطة 🚂')).toBeVisible();
 	await ana.visit('/settings/privacy');
-	await ana.page.getByRole('switch', { name: /Always use the relay/ }).check();
-	// A page that is left in the same moment may take what was just pressed with it; nobody is that fast.
+	await ana.turnOn(/Always use the relay/);
 	await ana.page.getByRole('link', { name: /^Backup/ }).click();
 	await expect(ana.page.getByRole('button', { name: 'Back up now' })).toBeVisible();
 	return ['hello Ana', 'hello Ben', 'the train leaves at nine', 'أراك في المحطة 🚂'];

@@ -55,10 +55,15 @@ export class Person {
 	async neverDirect(): Promise<void> {
 		const { href } = new URL(this.page.url());
 		await this.visit('/settings/privacy');
-		const hidden = this.page.getByRole('switch', { name: /Always use the relay/ });
-		await hidden.check();
-		await expect(hidden).toHaveAttribute('aria-busy', 'false');
+		await this.turnOn(/Always use the relay/);
 		await this.visit(href);
+	}
+
+	/** Turns a switch on and waits until that is kept: a page left before may take it along. */
+	async turnOn(name: RegExp): Promise<void> {
+		const setting = this.page.getByRole('switch', { name });
+		await setting.check();
+		await expect(setting).toHaveAttribute('aria-busy', 'false');
 	}
 
 	/** Waits until the service worker holds the app: from then on it opens offline. */

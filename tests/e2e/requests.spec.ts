@@ -58,7 +58,7 @@ test('only people with my link: nobody else is heard alone', async ({ newPerson 
 	const [, ben, cem] = people;
 	await makeGroup(people, 'Hut weekend');
 	await cem.visit('/settings/privacy');
-	await cem.page.getByRole('switch', { name: /Only people with my link/ }).check();
+	await cem.turnOn(/Only people with my link/);
 	await cem.visit('/');
 	await cem.open('Hut weekend');
 	await benWrites(ben);
