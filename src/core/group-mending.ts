@@ -1,5 +1,5 @@
 // A group whose state this device lost, or cannot follow: the relay keeps the newest state sealed for its members, and an
-// external commit replaces the own leaf (RFC 9420 12.4.3.2, SPEC CH-11, CH-12).
+// external commit replaces the own leaf (RFC 9420 12.4.3.2, SPEC CH-11 to CH-13).
 import type { LoadedChannel } from './channels.ts';
 import { entranceToSelf } from './contact-kit.ts';
 import type { Work, EngineContext } from './context.ts';
@@ -9,7 +9,8 @@ import { unsoundness } from './group-rights.ts';
 import { sightOf } from './group-sight.ts';
 import { openSnapshot, sealSnapshot } from './group-snapshots.ts';
 import { stagedRow } from './groups.ts';
-import type { GroupCrypto, StagedCommit } from './ports.ts';
+import type { Incoming } from './incoming.ts';
+import type { GroupCrypto, Opened, StagedCommit } from './ports.ts';
 import type { RelaySession, SnapshotAnswer } from './relay-session.ts';
 import type { GroupRow } from './group-records.ts';
 import type { ChannelRow, StagedRow } from './records.ts';
@@ -142,14 +143,19 @@ function resyncScope(channel: string, epoch: number): string {
 /** No MLS message begins with the version of a box (RFC 9420 6): what does is somebody's resync. */
 const BOX_VERSION = 1;
 
-/** The commit inside, where it is a sealed one; else the bytes as they are. */
-export async function unsealCommit(
+/**
+ * Opens a commit as it came. One that is sealed opens in its own epoch only; whether it is of a later or an earlier one, its
+ * bytes do not tell, and the relay's word has to do (SPEC CH-13).
+ */
+export async function openCommit(
 	{ groups, crypto }: Work,
 	{ row, state }: LoadedChannel,
-	body: Uint8Array,
-): Promise<Uint8Array> {
-	if (body[0] !== BOX_VERSION) return body;
-	const secret = sightOf(groups, state)?.context.secret;
-	const scope = resyncScope(row.channel, state.epoch);
-	return (secret && (await crypto.openUnder(secret, scope, body))) ?? body;
+	{ body, epoch }: Pick<Incoming, 'body' | 'epoch'>,
+): Promise<Opened> {
+	const secret = body[0] === BOX_VERSION && sightOf(groups, state)?.context.secret;
+	if (!secret) return groups.open(state, body);
+	const commit = await crypto.openUnder(secret, resyncScope(row.channel, state.epoch), body);
+	if (commit) return groups.open(state, commit);
+	if (epoch > state.epoch) return { kind: 'future', epoch };
+	return epoch < state.epoch ? { kind: 'spent', epoch } : groups.open(state, body);
 }

@@ -15,7 +15,7 @@ import type { EngineContext, Work } from './context.ts';
 import { askingArrived, hearAnswer } from './group-asking.ts';
 import { stopAsking } from './group-requests.ts';
 import { adoptGroupCommit, applyGroupCommit, freezeGroup } from './group-commits.ts';
-import { unsealCommit } from './group-mending.ts';
+import { openCommit } from './group-mending.ts';
 import { sightOf } from './group-sight.ts';
 import { commitSettled, joinFromWelcome } from './groups.ts';
 import { Heard } from './heard.ts';
@@ -282,8 +282,7 @@ async function storeCommit(
 ): Promise<LoadedChannel> {
 	const adopted = await adoptOwn(work, loaded, incoming);
 	if (adopted) return unpark(work, adopted);
-	const body = await unsealCommit(work, loaded, incoming.body);
-	const opened = await work.groups.open(loaded.state, body);
+	const opened = await openCommit(work, loaded, incoming);
 	return storeRun(work, loaded, [{ incoming, opened }]);
 }
 

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { loadChannel } from '../../src/core/channels.ts';
 import type { GroupCrypto, GroupState } from '../../src/core/ports.ts';
 import { channelContexts, MAX_CONTEXT_BYTES } from '../../src/protocol/content.ts';
+import type { Delivery } from '../../src/protocol/frames.ts';
 import { idFrom } from '../../src/protocol/ids.ts';
 import type { Device } from '../support/world/device.ts';
 import {
@@ -185,6 +186,54 @@ describe('when it breaks', () => {
 			}
 		},
 	);
+
+	test('CH-13 who misses a commit is not put off by somebody who came back: it is missed in time', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		ben.wire?.lie((frame) => (frame.type === 'deliver' && frame.kind === 'commit' ? [] : frame));
+		await group.want(ana, { kind: 'about', about: { name: 'Cabin' } });
+		await world.pass(5_000);
+		ben.wire?.lie((frame) => frame);
+		cleo.crash();
+		await loseState(cleo, group, 'trees');
+		await cleo.start();
+		await world.pass(10_000);
+		expect(await stateOf(group, ben)).toBe('open');
+		await group.say(cleo, 'I am back');
+		await world.pass(180_000, 5_000);
+		await group.say(ben, 'so am I');
+		await world.pass(10_000);
+		for (const device of devices) {
+			expect(await stateOf(group, device)).toBe('open');
+			expect(await nameOf(group, device)).toBe('Cabin');
+			expect(await textsIn(group, device)).toEqual(['I am back', 'so am I']);
+		}
+	});
+
+	test('CH-13 how somebody came back, told once more as if it were new, is over', async () => {
+		const { world, group, devices } = await smallGroup(3, { direct: false });
+		const [ana, ben, cleo] = devices;
+		let told: Delivery | undefined;
+		ben.wire?.lie((frame) => {
+			if (frame.type === 'deliver' && frame.kind === 'commit') told ??= frame;
+			return frame;
+		});
+		cleo.crash();
+		await loseState(cleo, group, 'trees');
+		await cleo.start();
+		await world.pass(10_000);
+		ben.wire?.lie((frame) => {
+			const again = told;
+			if (!again || frame.type !== 'deliver') return frame;
+			told = undefined;
+			return [{ ...again, envelope: idFrom(new Uint8Array(16).fill(8)) }, frame];
+		});
+		await group.say(ana, 'welcome back');
+		await world.pass(10_000);
+		expect(told).toBeUndefined();
+		expect(await stateOf(group, ben)).toBe('open');
+		expect(await textsIn(group, ben)).toEqual(['welcome back']);
+	});
 
 	test('CH-10 who came back to a place that somebody else had left does not keep the one they had', async () => {
 		const { world, group, devices } = await smallGroup(3, { direct: false });
