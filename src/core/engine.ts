@@ -289,11 +289,13 @@ class RunningEngine implements Engine {
 
 	/** Not once the person came back on another device; without a keeper who can prove that, nothing is risked. */
 	async #maySend(): Promise<boolean> {
-		if (this.#isOurs) return true;
-		const standing = await capsuleStanding(this.#context, this.session);
-		await this.#capsules?.told(standing);
-		this.#isOurs = standing === 'ours';
-		if (standing === 'taken' && !this.#capsules) this.#leaveStage();
+		if (!this.#isOurs) {
+			const standing = await capsuleStanding(this.#context, this.session);
+			await this.#capsules?.told(standing);
+			this.#isOurs = standing === 'ours';
+			if (standing === 'taken' && !this.#capsules) this.#leaveStage();
+		}
+		// The connection may have ended meanwhile: then it is the next one that finds all well.
 		const may = !this.#stopped && this.session.caughtUp;
 		if (may) this.#holdsBack = false;
 		return may;

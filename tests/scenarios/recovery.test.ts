@@ -330,6 +330,34 @@ describe('coming back', () => {
 		expect(await deliveryOf(ben.device, sent)).not.toBe('queued');
 	});
 
+	test('a connection that ends as the relay says that all is well holds nothing back for good', async () => {
+		const { world, ana, ben } = await withCode(9);
+		ana.device.crash();
+		let cuts = 0;
+		world.liar = (_device, wire) => {
+			let asked: number | undefined;
+			wire.overhear((frame) => {
+				if (frame.type === 'keepCapsule') asked = frame.request;
+			});
+			wire.lie((frame) => {
+				const isSaid = frame.type === 'accepted' && frame.request === asked;
+				if (!isSaid) return frame;
+				cuts++;
+				// The answer is heard, and before anything follows from it the connection is over.
+				queueMicrotask(() => wire.cut());
+				return frame;
+			});
+		};
+		await ana.device.start();
+		await world.flush();
+		await world.pass(60_000);
+		expect(cuts).toBe(1);
+		const id = await say(ana, 'written after it came back');
+		await world.pass(5_000);
+		expect(await deliveryOf(ana.device, id)).not.toBe('queued');
+		expect(await textsOf(ben.device, ben.chat)).toContain('written after it came back');
+	});
+
 	test('a relay that only claims that another device came back signs nobody out', async () => {
 		const { world, ana, ben } = await withCode();
 		const record = capsuleIn(world);
