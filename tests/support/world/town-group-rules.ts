@@ -74,12 +74,18 @@ async function agreement(group: TownGroup, views: readonly View[]): Promise<stri
 	for (const { person, device, standing, isListed, isIn } of views) {
 		const role = roleOf(person);
 		const isMissed = isListed && isIn !== (role !== undefined);
-		if (standing === 'frozen') found.push(`${device.name} is frozen`);
-		else if (isMissed && !(await isOutOfReach(device, standing, inside))) {
+		if (standing === 'frozen') {
+			if (!isLastToKnow(group, device, inside)) found.push(`${device.name} is frozen`);
+		} else if (isMissed && !(await isOutOfReach(device, standing, inside))) {
 			found.push(`${device.name} is ${standing} and ${role ?? 'not in it'}`);
 		}
 	}
 	return found;
+}
+
+/** Whose state was lost while everybody left: there is no group any more, and nobody who could tell (core/DESIGN.md). */
+function isLastToKnow({ losers }: TownGroup, device: Device, inside: readonly View[]): boolean {
+	return inside.length === 0 && losers.has(device);
 }
 
 /**
